@@ -1,0 +1,35 @@
+namespace Palmyra.Checkpoints;
+
+/// <summary>Bytes of an open checkpoint file, addressed by 64-bit offsets and handed out as spans.</summary>
+/// <remarks>The usual one is a memory-mapped file; tests and the writer's callers use an array. Valid until disposed.</remarks>
+public abstract class ByteSource : IDisposable
+{
+    /// <summary>The number of bytes.</summary>
+    public abstract long Length { get; }
+
+    /// <summary>Bytes [offset, offset + count).</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The range is not inside the source.</exception>
+    public abstract ReadOnlySpan<byte> Slice(long offset, int count);
+
+    /// <summary>A source over an array.</summary>
+    public static ByteSource Of(ReadOnlyMemory<byte> bytes) => new MemorySource(bytes);
+
+    /// <summary>Releases the file.</summary>
+    public abstract void Dispose();
+
+    private sealed class MemorySource(ReadOnlyMemory<byte> bytes) : ByteSource
+    {
+        public override long Length => bytes.Length;
+
+        public override ReadOnlySpan<byte> Slice(long offset, int count)
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(offset);
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, bytes.Length);
+            return bytes.Span.Slice((int)offset, count);
+        }
+
+        public override void Dispose()
+        {
+        }
+    }
+}

@@ -1,0 +1,203 @@
+using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
+using Palmyra.Diagnostics;
+
+namespace Palmyra.Checkpoints;
+
+/// <summary>A matrix [rows = outputs, cols = inputs] as a checkpoint holds it, possibly transposed, possibly stacked from several tensors.</summary>
+/// <remarks>
+/// This is what <see cref="Backends.IBackend.LoadMatrix"/> reads. It hides the element type, GPT-2's [in, out] orientation and the three
+/// separate q, k, v matrices of GPT-J and GPT-Neo; it holds no numbers itself.
+/// </remarks>
+public sealed class WeightView
+{
+    private readonly Part[] _parts;
+
+    private WeightView(Part[] parts)
+    {
+        _parts = parts;
+        Cols = parts[0].Cols;
+        foreach (Part part in parts)
+        {
+            if (part.Cols != Cols)
+            {
+                throw new CheckpointException(
+                    $"{part.Tensor.File}: tensor '{part.Tensor.Name}' has {part.Cols} columns where {Cols} were expected to stack it on '{parts[0].Tensor.Name}'.");
+            }
+
+            Rows = checked(Rows + part.Rows);
+        }
+    }
+
+    /// <summary>Outputs.</summary>
+    public int Rows { get; }
+
+    /// <summary>Inputs.</summary>
+    public int Cols { get; }
+
+    /// <summary>The names of the tensors it is made of, for messages.</summary>
+    public string Name => string.Join(" + ", _parts.Select(part => part.Tensor.Name));
+
+    /// <summary>The element type of its first tensor.</summary>
+    public ElementType Type => _parts[0].Tensor.Type;
+
+    /// <summary>Views a two-dimensional tensor.</summary>
+    /// <param name="tensor">[out, in], or [in, out] if <paramref name="transposed"/>; a vector counts as one row.</param>
+    /// <param name="transposed">Whether the checkpoint stores inputs first (GPT-2's Conv1D).</param>
+    /// <exception cref="CheckpointException">The tensor is not a matrix of floats.</exception>
+    public static WeightView Of(TensorView tensor, bool transposed = false)
+    {
+        if (!tensor.Type.IsFloat() || tensor.Shape.Count is 0 or > 2 || tensor.Shape.Any(n => n is <= 0 or > int.MaxValue))
+        {
+            throw new CheckpointException(
+                $"{tensor.File}: tensor '{tensor.Name}' was expected to be a matrix of floating-point numbers; found {tensor.Type} {tensor.ShapeText}.");
+        }
+
+        bool vector = tensor.Shape.Count == 1;
+        int rows = vector ? 1 : (int)tensor.Shape[0];
+        int cols = (int)tensor.Shape[^1];
+        long rowStride = vector ? cols : tensor.Strides[0];
+        long colStride = tensor.Strides[^1];
+        return new WeightView([transposed
+            ? new Part(tensor, cols, rows, colStride, rowStride)
+            : new Part(tensor, rows, cols, rowStride, colStride)]);
+    }
+
+    /// <summary>One matrix on top of the other: rows add up, columns agree.</summary>
+    public static WeightView Stack(params ReadOnlySpan<WeightView> views)
+    {
+        var parts = new List<Part>();
+        foreach (WeightView view in views)
+        {
+            parts.AddRange(view._parts);
+        }
+
+        return new WeightView([.. parts]);
+    }
+
+    /// <summary>Views row-major numbers in memory: what tests and freshly initialised models load.</summary>
+    public static WeightView FromArray(string name, int rows, int cols, float[] values)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(values.Length, checked(rows * cols));
+        byte[] bytes = MemoryMarshal.AsBytes(values.AsSpan()).ToArray();
+        long[] shape = [rows, cols];
+        return Of(new TensorView(name, ElementType.F32, shape, TensorView.RowMajor(shape), ByteSource.Of(bytes), 0, "memory"));
+    }
+
+    /// <summary>Copies rows [row, row + count) as floats, row-major [count, Cols].</summary>
+    public void CopyRows(int row, int count, Span<float> destination)
+    {
+        for (int i = 0; i < count; i++)
+        {
+            (Part part, int local) = Find(row + i);
+            part.CopyRow(local, destination.Slice(i * Cols, Cols));
+        }
+    }
+
+    /// <summary>Copies rows [row, row + count) turned on their side: destination[k·stride + i] = element (row + i, k).</summary>
+    /// <remarks>This is the order a CPU panel stores; for GPT-2's [in, out] files each k is one straight copy.</remarks>
+    public void CopyPanel(int row, int count, int stride, Span<float> destination)
+    {
+        for (int i = 0; i < count;)
+        {
+            (Part part, int local) = Find(row + i);
+            int run = Math.Min(count - i, part.Rows - local);
+            part.CopyPanel(local, run, stride, destination[i..]);
+            i += run;
+        }
+    }
+
+    private (Part Part, int Row) Find(int row)
+    {
+        foreach (Part part in _parts)
+        {
+            if (row < part.Rows)
+            {
+                return (part, row);
+            }
+
+            row -= part.Rows;
+        }
+
+        throw new ArgumentOutOfRangeException(nameof(row));
+    }
+
+    private sealed record Part(TensorView Tensor, int Rows, int Cols, long RowStride, long ColStride)
+    {
+        private const int Tile = 32;
+
+        public void CopyRow(int row, Span<float> destination) => CopyRun(row * RowStride, ColStride, destination[..Cols]);
+
+        public void CopyPanel(int row, int count, int stride, Span<float> destination)
+        {
+            if (RowStride == 1)
+            {
+                for (int k = 0; k < Cols; k++)
+                {
+                    CopyRun(row + (k * ColStride), 1, destination.Slice(k * stride, count));
+                }
+
+                return;
+            }
+
+            // Rows lie along memory: read runs of a few rows and columns, then turn the tile while it is in the nearest cache.
+            Span<float> run = stackalloc float[Tile];
+            for (int k0 = 0; k0 < Cols; k0 += Tile)
+            {
+                int n = Math.Min(Tile, Cols - k0);
+                for (int i = 0; i < count; i++)
+                {
+                    CopyRun(((row + i) * RowStride) + (k0 * ColStride), ColStride, run[..n]);
+                    for (int k = 0; k < n; k++)
+                    {
+                        destination[((k0 + k) * stride) + i] = run[k];
+                    }
+                }
+            }
+        }
+
+        private void CopyRun(long element, long step, Span<float> destination)
+        {
+            int size = Tensor.Type.Size();
+            if (step == 1)
+            {
+                Convert(Tensor.Source.Slice(Tensor.Offset + (element * size), destination.Length * size), destination);
+                return;
+            }
+
+            for (int i = 0; i < destination.Length; i++)
+            {
+                Convert(Tensor.Source.Slice(Tensor.Offset + ((element + (i * step)) * size), size), destination.Slice(i, 1));
+            }
+        }
+
+        private void Convert(ReadOnlySpan<byte> bytes, Span<float> destination)
+        {
+            switch (Tensor.Type)
+            {
+                case ElementType.F32:
+                    bytes.CopyTo(MemoryMarshal.AsBytes(destination));
+                    break;
+                case ElementType.F16:
+                    TensorPrimitives.ConvertToSingle(MemoryMarshal.Cast<byte, Half>(bytes), destination);
+                    break;
+                case ElementType.BF16:
+                    ReadOnlySpan<ushort> halves = MemoryMarshal.Cast<byte, ushort>(bytes);
+                    for (int i = 0; i < halves.Length; i++)
+                    {
+                        destination[i] = BitConverter.UInt32BitsToSingle((uint)halves[i] << 16);
+                    }
+
+                    break;
+                default:
+                    ReadOnlySpan<double> doubles = MemoryMarshal.Cast<byte, double>(bytes);
+                    for (int i = 0; i < doubles.Length; i++)
+                    {
+                        destination[i] = (float)doubles[i];
+                    }
+
+                    break;
+            }
+        }
+    }
+}
