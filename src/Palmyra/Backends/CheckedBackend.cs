@@ -31,14 +31,14 @@ public sealed class CheckedBackend(IBackend inner) : IBackend
     /// <inheritdoc/>
     public void Write(Tensor tensor, ReadOnlySpan<float> values)
     {
-        Require((long)tensor.Rows * tensor.Cols == values.Length, nameof(Write), nameof(values), $"{tensor.Rows} x {tensor.Cols} numbers$", $"{values.Length}");
+        Require((long)tensor.Rows * tensor.Cols == values.Length, nameof(Write), nameof(values), $"{tensor.Rows} x {tensor.Cols} numbers", $"{values.Length}");
         Inner.Write(tensor, values);
     }
 
     /// <inheritdoc/>
     public void Read(Tensor tensor, Span<float> destination)
     {
-        Require((long)tensor.Rows * tensor.Cols == destination.Length, nameof(Read), nameof(destination), $"room for {tensor.Rows} x {tensor.Cols} numbers$", $"{destination.Length}");
+        Require((long)tensor.Rows * tensor.Cols == destination.Length, nameof(Read), nameof(destination), $"room for {tensor.Rows} x {tensor.Cols} numbers", $"{destination.Length}");
         Inner.Read(tensor, destination);
     }
 
@@ -48,7 +48,7 @@ public sealed class CheckedBackend(IBackend inner) : IBackend
     /// <inheritdoc/>
     public void ReadMatrix(Matrix matrix, Span<float> destination)
     {
-        Require((long)matrix.Rows * matrix.Cols == destination.Length, nameof(ReadMatrix), nameof(destination), $"room for {matrix.Rows} x {matrix.Cols} numbers$", $"{destination.Length}");
+        Require((long)matrix.Rows * matrix.Cols == destination.Length, nameof(ReadMatrix), nameof(destination), $"room for {matrix.Rows} x {matrix.Cols} numbers", $"{destination.Length}");
         Inner.ReadMatrix(matrix, destination);
     }
 
@@ -72,7 +72,7 @@ public sealed class CheckedBackend(IBackend inner) : IBackend
     public void ReadPage(KvCache cache, int page, Span<float> destination)
     {
         Index(nameof(ReadPage), nameof(page), page, cache.Pages);
-        Require(destination.Length == cache.PageLength, nameof(ReadPage), nameof(destination), $"room for {cache.PageLength} numbers$", $"{destination.Length}");
+        Require(destination.Length == cache.PageLength, nameof(ReadPage), nameof(destination), $"room for {cache.PageLength} numbers", $"{destination.Length}");
         Inner.ReadPage(cache, page, destination);
     }
 
@@ -80,7 +80,7 @@ public sealed class CheckedBackend(IBackend inner) : IBackend
     public void WritePage(KvCache cache, int page, ReadOnlySpan<float> values)
     {
         Index(nameof(WritePage), nameof(page), page, cache.Pages);
-        Require(values.Length == cache.PageLength, nameof(WritePage), nameof(values), $"{cache.PageLength} numbers$", $"{values.Length}");
+        Require(values.Length == cache.PageLength, nameof(WritePage), nameof(values), $"{cache.PageLength} numbers", $"{values.Length}");
         Inner.WritePage(cache, page, values);
     }
 
@@ -98,7 +98,7 @@ public sealed class CheckedBackend(IBackend inner) : IBackend
     public void Embed(Tensor y, Matrix tokens, Matrix? positions, PreparedBatch batch)
     {
         Shape(nameof(Embed), nameof(y), y, batch.Source.Rows, tokens.Cols);
-        Require(positions is null || positions.Cols == tokens.Cols, nameof(Embed), nameof(positions), $"{tokens.Cols} columns$", $"{positions?.Cols}");
+        Require(positions is null || positions.Cols == tokens.Cols, nameof(Embed), nameof(positions), $"{tokens.Cols} columns", $"{positions?.Cols}");
         for (int r = 0; r < batch.Source.Rows; r++)
         {
             Index(nameof(Embed), "token id", batch.Source.Tokens[r], tokens.Rows);
@@ -125,7 +125,7 @@ public sealed class CheckedBackend(IBackend inner) : IBackend
     /// <inheritdoc/>
     public void Linear(Tensor y, Tensor x, Matrix w, Tensor? bias, Activation activation, Tensor? residual)
     {
-        Require(x.Cols == w.Cols, nameof(Linear), nameof(x), $"{w.Cols} columns (the inputs of w)$", $"{x.Cols}");
+        Require(x.Cols == w.Cols, nameof(Linear), nameof(x), $"{w.Cols} columns (the inputs of w)", $"{x.Cols}");
         Shape(nameof(Linear), nameof(y), y, x.Rows, w.Rows);
         Optional(nameof(Linear), nameof(bias), bias, 1, w.Rows);
         Optional(nameof(Linear), nameof(residual), residual, x.Rows, w.Rows);
@@ -144,7 +144,7 @@ public sealed class CheckedBackend(IBackend inner) : IBackend
     public void Rotate(Tensor qkv, PreparedBatch batch, AttentionShape shape, int dims)
     {
         Shape(nameof(Rotate), nameof(qkv), qkv, batch.Source.Rows, 3 * shape.Width);
-        Require(dims > 0 && dims % 2 == 0 && dims <= shape.HeadDim, nameof(Rotate), nameof(dims), $"an even number up to {shape.HeadDim}$", $"{dims}");
+        Require(dims > 0 && dims % 2 == 0 && dims <= shape.HeadDim, nameof(Rotate), nameof(dims), $"an even number up to {shape.HeadDim}", $"{dims}");
         Inner.Rotate(qkv, batch, shape, dims);
     }
 
@@ -174,7 +174,7 @@ public sealed class CheckedBackend(IBackend inner) : IBackend
         else
         {
             Index(nameof(Attend), nameof(layer), layer, cache.Layers);
-            Require(cache.Heads == shape.Heads && cache.HeadDim == shape.HeadDim, nameof(Attend), nameof(cache), $"{shape.Heads} heads of {shape.HeadDim}$", $"{cache.Heads} of {cache.HeadDim}");
+            Require(cache.Heads == shape.Heads && cache.HeadDim == shape.HeadDim, nameof(Attend), nameof(cache), $"{shape.Heads} heads of {shape.HeadDim}", $"{cache.Heads} of {cache.HeadDim}");
             Pages(nameof(Attend), cache, batch.Source);
         }
 
@@ -196,8 +196,8 @@ public sealed class CheckedBackend(IBackend inner) : IBackend
     /// <inheritdoc/>
     public void Score(Tensor logProb, Tensor? best, Tensor x, Matrix head, Tensor? bias, ReadOnlySpan<int> targets)
     {
-        Require(x.Cols == head.Cols, nameof(Score), nameof(x), $"{head.Cols} columns (the inputs of the head)$", $"{x.Cols}");
-        Require(targets.Length == x.Rows, nameof(Score), nameof(targets), $"{x.Rows} ids$", $"{targets.Length}");
+        Require(x.Cols == head.Cols, nameof(Score), nameof(x), $"{head.Cols} columns (the inputs of the head)", $"{x.Cols}");
+        Require(targets.Length == x.Rows, nameof(Score), nameof(targets), $"{x.Rows} ids", $"{targets.Length}");
         Shape(nameof(Score), nameof(logProb), logProb, x.Rows, 1);
         Optional(nameof(Score), nameof(best), best, x.Rows, 1);
         Optional(nameof(Score), nameof(bias), bias, 1, head.Rows);
@@ -218,7 +218,7 @@ public sealed class CheckedBackend(IBackend inner) : IBackend
         {
             ReadOnlySpan<int> pages = batch.PagesOf(sequence);
             int needed = (sequence.Past + sequence.Count + cache.PageSize - 1) / cache.PageSize;
-            Require(pages.Length >= needed, operation, nameof(batch), $"{needed} pages for {sequence.Past + sequence.Count} tokens$", $"{pages.Length}");
+            Require(pages.Length >= needed, operation, nameof(batch), $"{needed} pages for {sequence.Past + sequence.Count} tokens", $"{pages.Length}");
             foreach (int page in pages)
             {
                 Index(operation, "page", page, cache.Pages);
@@ -227,7 +227,7 @@ public sealed class CheckedBackend(IBackend inner) : IBackend
     }
 
     private static void Shape(string operation, string argument, Tensor tensor, int rows, int cols) =>
-        Require(tensor.Rows == rows && tensor.Cols == cols, operation, argument, $"[{rows}, {cols}]$", $"[{tensor.Rows}, {tensor.Cols}]");
+        Require(tensor.Rows == rows && tensor.Cols == cols, operation, argument, $"[{rows}, {cols}]", $"[{tensor.Rows}, {tensor.Cols}]");
 
     private static void Optional(string operation, string argument, Tensor? tensor, int rows, int cols)
     {
@@ -241,7 +241,7 @@ public sealed class CheckedBackend(IBackend inner) : IBackend
         Require(value > 0, operation, argument, $"a positive number", $"{value}");
 
     private static void Index(string operation, string argument, int value, int end) =>
-        Require((uint)value < (uint)end, operation, argument, $"0 to {end - 1}$", $"{value}");
+        Require((uint)value < (uint)end, operation, argument, $"0 to {end - 1}", $"{value}");
 
     // Every message is an interpolated string, so that FailureText builds it only when the condition has failed.
     private static void Require(
