@@ -1,3 +1,6 @@
+using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
+
 namespace Palmyra.Checkpoints;
 
 /// <summary>Facts about <see cref="ElementType"/>.</summary>
@@ -14,4 +17,36 @@ public static class ElementTypes
 
     /// <summary>Whether the type can hold weights.</summary>
     public static bool IsFloat(this ElementType type) => type <= ElementType.BF16;
+
+    /// <summary>Converts a file's little-endian bytes of a floating-point type to floats; F64 rounds, the others are exact.</summary>
+    internal static void ToFloats(this ElementType type, ReadOnlySpan<byte> bytes, Span<float> destination)
+    {
+        switch (type)
+        {
+            case ElementType.F32:
+                bytes.CopyTo(MemoryMarshal.AsBytes(destination));
+                break;
+            case ElementType.F16:
+                TensorPrimitives.ConvertToSingle(MemoryMarshal.Cast<byte, Half>(bytes), destination);
+                break;
+            case ElementType.BF16:
+                ReadOnlySpan<ushort> halves = MemoryMarshal.Cast<byte, ushort>(bytes);
+                for (int i = 0; i < halves.Length; i++)
+                {
+                    destination[i] = BitConverter.UInt32BitsToSingle((uint)halves[i] << 16);
+                }
+
+                break;
+            case ElementType.F64:
+                ReadOnlySpan<double> doubles = MemoryMarshal.Cast<byte, double>(bytes);
+                for (int i = 0; i < doubles.Length; i++)
+                {
+                    destination[i] = (float)doubles[i];
+                }
+
+                break;
+            default:
+                throw new ArgumentOutOfRangeException(nameof(type), type, "Not a floating-point type.");
+        }
+    }
 }
