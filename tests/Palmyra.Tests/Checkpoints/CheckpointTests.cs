@@ -159,5 +159,17 @@ public sealed class CheckpointTests
         Assert.Throws<ObjectDisposedException>(() => tensor.ToFloats());
     }
 
+    [SkippableTheory]
+    [InlineData("checkpoints/storyteller")]
+    [InlineData("checkpoints/chemts-gpt2-zinc/gpt2_0.2m")]
+    public void ATrainedCheckpointOpens(string relative)
+    {
+        string? folder = SharedData.PathOrNull(relative);
+        Skip.If(folder is null, $"There is no ../shared/{relative} beside the repository.");
+        using Checkpoint checkpoint = Checkpoint.Open(folder);
+        Assert.Contains(checkpoint.Tensors.Keys, name => name.EndsWith("wte.weight", StringComparison.Ordinal));
+        Reading.Everything(checkpoint.Tensors);
+    }
+
     private static void Save(string path, string tensor) => SafetensorsWriter.Write(path, [TensorSource.Of(tensor, [1], new float[] { 1 })]);
 }

@@ -1,6 +1,8 @@
 using System.Buffers.Binary;
+using System.Diagnostics;
 using System.Text;
 using Palmyra.Checkpoints;
+using Palmyra.Diagnostics;
 using Xunit;
 
 namespace Palmyra.Tests.Checkpoints;
@@ -34,5 +36,20 @@ public sealed class MappedFileTests
         file.Tensors["first"].CopyBytes(Count - 1, one);
         Assert.Equal(0, one[0]);
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
+    }
+
+    [SkippableFact]
+    public async Task APipeIsRefusedInsteadOfWaitedFor()
+    {
+        Skip.If(OperatingSystem.IsWindows(), "Windows has no pipes among its files.");
+        using var folder = new TemporaryFolder();
+        using Process make = Process.Start("mkfifo", folder["pipe.safetensors"]);
+        await make.WaitForExitAsync();
+        File.CreateSymbolicLink(folder["link.safetensors"], "pipe.safetensors");
+        foreach (string name in new[] { "pipe.safetensors", "link.safetensors" })
+        {
+            Task open = Task.Run(() => TensorFile.Open(folder[name]));
+            await Assert.ThrowsAsync<CheckpointException>(() => open.WaitAsync(TimeSpan.FromSeconds(20)));
+        }
     }
 }

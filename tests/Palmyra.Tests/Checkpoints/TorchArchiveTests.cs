@@ -1,4 +1,6 @@
+using System.Buffers.Binary;
 using System.IO.Compression;
+using System.Text;
 using Palmyra.Checkpoints;
 using Palmyra.Diagnostics;
 using Xunit;
@@ -131,6 +133,79 @@ public sealed class TorchArchiveTests
         Assert.Single(Read(Zip(pickle, CompressionLevel.NoCompression, ("data/0", SixFloats), ("byteorder", "little"u8.ToArray()))));
         Refused(Zip(pickle, CompressionLevel.NoCompression, ("data/0", SixFloats), ("data/0", SixFloats)), "twice");
         Refused(Zip(pickle, CompressionLevel.NoCompression, ("x/data.pkl", pickle)), "found 2");
+    }
+
+    [Fact]
+    public void AZip64ArchiveIsRead()
+    {
+        byte[] file = Zip64(Pickle.StateDict(("t", Pickle.Tensor("0", 6, 0, [6], [1]))), SixFloats);
+        Assert.Equal([0f, 1f, 2f, 3f, 4f, 5f], Read(file)["t"].ToFloats());
+        Refused(file[..^1], "end record is missing");
+        int locator = file.Length - 22 - 20;
+        byte[] astray = (byte[])file.Clone();
+        BinaryPrimitives.WriteInt64LittleEndian(astray.AsSpan(locator + 8), long.MaxValue);
+        Refused(astray, "zip64 end record lies outside");
+        BinaryPrimitives.WriteInt64LittleEndian(astray.AsSpan(locator + 8), 0);
+        Refused(astray, "zip64 end record is missing");
+    }
+
+    // Every 32-bit place says "see the 64-bit one", as an archive over 4 GB has it.
+    private static byte[] Zip64(byte[] pickle, byte[] storage)
+    {
+        var file = new MemoryStream();
+        var directory = new MemoryStream();
+        using var writer = new BinaryWriter(file);
+        using var entries = new BinaryWriter(directory);
+        foreach ((string name, byte[] data) in new[] { ("archive/data.pkl", pickle), ("archive/data/0", storage) })
+        {
+            byte[] utf8 = Encoding.UTF8.GetBytes(name);
+            long local = file.Position;
+            writer.Write(0x04034b50u);
+            writer.Write(new byte[14]);
+            writer.Write(uint.MaxValue);
+            writer.Write(uint.MaxValue);
+            writer.Write((ushort)utf8.Length);
+            writer.Write((ushort)5);
+            writer.Write(utf8);
+            writer.Write(new byte[5]);
+            writer.Write(data);
+
+            entries.Write(0x02014b50u);
+            entries.Write(new byte[16]);
+            entries.Write(uint.MaxValue);
+            entries.Write(uint.MaxValue);
+            entries.Write((ushort)utf8.Length);
+            entries.Write((ushort)(4 + 3 + 4 + 24));
+            entries.Write(new byte[10]);
+            entries.Write(uint.MaxValue);
+            entries.Write(utf8);
+            entries.Write([0x34, 0x12, 3, 0, 9, 9, 9, 1, 0, 24, 0]); // another field, then the zip64 one
+            entries.Write((long)data.Length);
+            entries.Write((long)data.Length);
+            entries.Write(local);
+        }
+
+        long start = file.Position;
+        writer.Write(directory.ToArray());
+        long end = file.Position;
+        writer.Write(0x06064b50u);
+        writer.Write(44L);
+        writer.Write(new byte[12]);
+        writer.Write(2L);
+        writer.Write(2L);
+        writer.Write(end - start);
+        writer.Write(start);
+        writer.Write(0x07064b50u);
+        writer.Write(0);
+        writer.Write(end);
+        writer.Write(1);
+        writer.Write(0x06054b50u);
+        writer.Write(0);
+        writer.Write([0xFF, 0xFF, 0xFF, 0xFF]);
+        writer.Write(uint.MaxValue);
+        writer.Write(uint.MaxValue);
+        writer.Write((ushort)0);
+        return file.ToArray();
     }
 
     private static IReadOnlyDictionary<string, TensorView> Read(byte[] file) => TorchArchive.Read(ByteSource.Of(file), "some.bin");
