@@ -1,6 +1,7 @@
 using Palmyra.Backends;
 using Palmyra.Checkpoints;
 using Palmyra.Models;
+using Palmyra.Tokenization;
 
 namespace Palmyra;
 
@@ -8,11 +9,14 @@ namespace Palmyra;
 /// <remarks>Start here. One model is used by one thread at a time.</remarks>
 public sealed class LanguageModel : IDisposable
 {
-    private LanguageModel(string folder, Transformer transformer, IReadOnlyList<string> unexpectedTensors)
+    private readonly Lazy<GptTokenizer> _tokenizer;
+
+    private LanguageModel(string folder, TokenizerOptions? tokenizer, Transformer transformer, IReadOnlyList<string> unexpectedTensors)
     {
         Folder = folder;
         Transformer = transformer;
         UnexpectedTensors = unexpectedTensors;
+        _tokenizer = new Lazy<GptTokenizer>(() => GptTokenizer.Open(folder, tokenizer));
     }
 
     /// <summary>The folder it was opened from.</summary>
@@ -27,6 +31,10 @@ public sealed class LanguageModel : IDisposable
     /// <summary>Where it runs.</summary>
     public IBackend Backend => Transformer.Backend;
 
+    /// <summary>The tokenizer, opened when first asked for: a folder without one still runs on token ids.</summary>
+    /// <exception cref="Diagnostics.TokenizationException">The folder has no tokenizer files, or they are damaged.</exception>
+    public GptTokenizer Tokenizer => _tokenizer.Value;
+
     /// <summary>Tensors of the checkpoint that the model has no use for, in ordinal order.</summary>
     public IReadOnlyList<string> UnexpectedTensors { get; }
 
@@ -40,7 +48,7 @@ public sealed class LanguageModel : IDisposable
     public static LanguageModel Open(string folderOrHubId, LanguageModelOptions? options = null, CancellationToken cancellation = default)
     {
         options ??= new LanguageModelOptions();
-        IBackend backend = options.Backend ?? new CheckedBackend(new Backends.Reference.ReferenceBackend());
+        IBackend backend = options.Backend ?? new CheckedBackend(new Backends.Cpu.CpuBackend());
         try
         {
             using Checkpoint checkpoint = Checkpoint.Open(folderOrHubId, options.Variant, options.Revision);
@@ -48,7 +56,7 @@ public sealed class LanguageModel : IDisposable
             var weights = new CheckpointWeights(config, checkpoint.Tensors, checkpoint.Folder);
             MatrixFormat format = options.Format ?? FormatOf(weights.StoredType);
             Transformer transformer = TransformerLoader.Load(config, backend, format, weights.View, options.Progress, cancellation);
-            return new LanguageModel(checkpoint.Folder, transformer, weights.Unexpected);
+            return new LanguageModel(checkpoint.Folder, options.Tokenizer, transformer, weights.Unexpected);
         }
         catch
         {
