@@ -16,7 +16,8 @@ namespace Palmyra.Backends.Cpu.Kernels;
 // rows there are, the tile they fall in, the width of the vectors, or the threads.
 // Tails: columns beyond N are zero weights in the last panel; rows beyond M are zero inputs of the last tile. Both are computed and dropped.
 // Cost: 2·rows·panel·K operations, panel·K·size bytes of weights. 8 rows of three 512-bit vectors use 28 of 32 registers, 4 rows use 16
-// of 16. A lone row is bound by memory: it streams the panel and prefetches ahead of itself.
+// of 16. Few rows are bound by memory: tiles
+// stream the panel and prefetch ahead of themselves, which costs many rows nothing.
 // Measured: MEASURED
 internal static unsafe class PanelProduct
 {
@@ -252,6 +253,20 @@ internal static unsafe class PanelProduct
         float* end = a + (depth * 4);
         while (a != end)
         {
+            if (Sse.IsSupported)
+            {
+                Sse.Prefetch0(panel + PrefetchDistance);
+                if (3 * bytes > 64)
+                {
+                    Sse.Prefetch0(panel + PrefetchDistance + 64);
+                }
+
+                if (3 * bytes > 128)
+                {
+                    Sse.Prefetch0(panel + PrefetchDistance + 128);
+                }
+            }
+
             TVector b0 = TStorage.Load<TVector>(panel);
             TVector b1 = TStorage.Load<TVector>(panel + bytes);
             TVector b2 = TStorage.Load<TVector>(panel + (2 * bytes));
@@ -324,6 +339,20 @@ internal static unsafe class PanelProduct
         float* end = a + (depth * 8);
         while (a != end)
         {
+            if (Sse.IsSupported)
+            {
+                Sse.Prefetch0(panel + PrefetchDistance);
+                if (3 * bytes > 64)
+                {
+                    Sse.Prefetch0(panel + PrefetchDistance + 64);
+                }
+
+                if (3 * bytes > 128)
+                {
+                    Sse.Prefetch0(panel + PrefetchDistance + 128);
+                }
+            }
+
             TVector b0 = TStorage.Load<TVector>(panel);
             TVector b1 = TStorage.Load<TVector>(panel + bytes);
             TVector b2 = TStorage.Load<TVector>(panel + (2 * bytes));
