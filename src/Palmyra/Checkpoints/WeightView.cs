@@ -1,4 +1,3 @@
-using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using Palmyra.Diagnostics;
 
@@ -79,9 +78,8 @@ public sealed class WeightView
     public static WeightView FromArray(string name, int rows, int cols, float[] values)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(values.Length, checked(rows * cols));
-        byte[] bytes = MemoryMarshal.AsBytes(values.AsSpan()).ToArray();
         long[] shape = [rows, cols];
-        return Of(new TensorView(name, ElementType.F32, shape, TensorView.RowMajor(shape), ByteSource.Of(bytes), 0, "memory"));
+        return Of(new TensorView(name, ElementType.F32, shape, TensorView.RowMajor(shape), ByteSource.Of(values), 0, "memory"));
     }
 
     /// <summary>Copies rows [row, row + count) as floats, row-major [count, Cols].</summary>
@@ -161,42 +159,13 @@ public sealed class WeightView
             int size = Tensor.Type.Size();
             if (step == 1)
             {
-                Convert(Tensor.Source.Slice(Tensor.Offset + (element * size), destination.Length * size), destination);
+                Tensor.Type.ToFloats(Tensor.Source.Slice(Tensor.Offset + (element * size), destination.Length * size), destination);
                 return;
             }
 
             for (int i = 0; i < destination.Length; i++)
             {
-                Convert(Tensor.Source.Slice(Tensor.Offset + ((element + (i * step)) * size), size), destination.Slice(i, 1));
-            }
-        }
-
-        private void Convert(ReadOnlySpan<byte> bytes, Span<float> destination)
-        {
-            switch (Tensor.Type)
-            {
-                case ElementType.F32:
-                    bytes.CopyTo(MemoryMarshal.AsBytes(destination));
-                    break;
-                case ElementType.F16:
-                    TensorPrimitives.ConvertToSingle(MemoryMarshal.Cast<byte, Half>(bytes), destination);
-                    break;
-                case ElementType.BF16:
-                    ReadOnlySpan<ushort> halves = MemoryMarshal.Cast<byte, ushort>(bytes);
-                    for (int i = 0; i < halves.Length; i++)
-                    {
-                        destination[i] = BitConverter.UInt32BitsToSingle((uint)halves[i] << 16);
-                    }
-
-                    break;
-                default:
-                    ReadOnlySpan<double> doubles = MemoryMarshal.Cast<byte, double>(bytes);
-                    for (int i = 0; i < doubles.Length; i++)
-                    {
-                        destination[i] = (float)doubles[i];
-                    }
-
-                    break;
+                Tensor.Type.ToFloats(Tensor.Source.Slice(Tensor.Offset + ((element + (i * step)) * size), size), destination.Slice(i, 1));
             }
         }
     }

@@ -1,0 +1,82 @@
+using System.IO.MemoryMappedFiles;
+using Palmyra.Diagnostics;
+
+namespace Palmyra.Checkpoints;
+
+/// <summary>A file mapped read-only into the address space: opening it reads nothing, pages come from the system's cache when touched.</summary>
+/// <remarks>
+/// The file must not be truncated by another process while it is mapped; replacing it by rename, as Palmyra's own writer does, is safe.
+/// </remarks>
+internal sealed unsafe class MappedFile : ByteSource
+{
+    private readonly MemoryMappedFile? _map;
+    private readonly MemoryMappedViewAccessor? _view;
+    private readonly byte* _start;
+    private bool _disposed;
+
+    /// <summary>Maps a file.</summary>
+    /// <exception cref="CheckpointException">It does not exist or cannot be opened or mapped.</exception>
+    public MappedFile(string path)
+    {
+        try
+        {
+            // Opening a pipe would wait for its writer; a pipe has no length, so it is refused unopened like an empty file.
+            var information = new FileInfo(path);
+            if ((information.ResolveLinkTarget(returnFinalTarget: true) as FileInfo ?? information).Length == 0)
+            {
+                return;
+            }
+
+            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 0);
+            Length = stream.Length;
+            if (Length == 0)
+            {
+                return;
+            }
+
+            _map = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
+            _view = _map.CreateViewAccessor(0, Length, MemoryMappedFileAccess.Read);
+            byte* pointer = null;
+            _view.SafeMemoryMappedViewHandle.AcquirePointer(ref pointer);
+            _start = pointer + _view.PointerOffset;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            _view?.Dispose();
+            _map?.Dispose();
+            throw new CheckpointException($"{path}: the file cannot be opened for reading: {error.Message}", error);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override long Length { get; }
+
+    /// <inheritdoc/>
+    public override ReadOnlySpan<byte> Slice(long offset, int count)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, Length);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, Length - offset);
+        return new ReadOnlySpan<byte>(_start + offset, count);
+    }
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        if (_disposed)
+        {
+            return;
+        }
+
+        _disposed = true;
+        if (_start is not null)
+        {
+            _view!.SafeMemoryMappedViewHandle.ReleasePointer();
+        }
+
+        _view?.Dispose();
+        _map?.Dispose();
+    }
+}
