@@ -49,4 +49,38 @@ public static class ElementTypes
                 throw new ArgumentOutOfRangeException(nameof(type), type, "Not a floating-point type.");
         }
     }
+
+    /// <summary>Rounds floats to the nearest value of F32, F16 or BF16, ties to even, as a file's little-endian bytes.</summary>
+    internal static void FromFloats(this ElementType type, ReadOnlySpan<float> values, Span<byte> destination)
+    {
+        switch (type)
+        {
+            case ElementType.F32:
+                MemoryMarshal.AsBytes(values).CopyTo(destination);
+                break;
+            case ElementType.F16:
+                TensorPrimitives.ConvertToHalf(values, MemoryMarshal.Cast<byte, Half>(destination));
+                break;
+            case ElementType.BF16:
+                Span<ushort> halves = MemoryMarshal.Cast<byte, ushort>(destination);
+                for (int i = 0; i < values.Length; i++)
+                {
+                    halves[i] = ToBF16(values[i]);
+                }
+
+                break;
+            default:
+                throw new ArgumentOutOfRangeException(nameof(type), type, "Floats convert to F32, F16 or BF16.");
+        }
+    }
+
+    private static ushort ToBF16(float value)
+    {
+        // A NaN whose payload lies in the lower half would otherwise round to infinity.
+        const uint Quiet = 0x40;
+        uint bits = BitConverter.SingleToUInt32Bits(value);
+        return float.IsNaN(value)
+            ? (ushort)((bits >> 16) | Quiet)
+            : (ushort)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
+    }
 }

@@ -14,10 +14,12 @@ public static class SafetensorsReader
     /// <summary>The longest header accepted, in bytes: the limit of the reference implementation.</summary>
     public const int MaxHeaderLength = 100_000_000;
 
+    /// <summary>The name of the header's entry that is no tensor.</summary>
+    internal const string MetadataKey = "__metadata__";
+
     private const int LengthBytes = 8;
     private const int MaxDepth = 8;
     private const int MaxDimensions = 64;
-    private const string MetadataKey = "__metadata__";
 
     private static readonly OrderedDictionary<string, ElementType> KnownTypes = new(StringComparer.Ordinal)
     {

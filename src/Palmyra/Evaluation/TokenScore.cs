@@ -1,0 +1,11 @@
+namespace Palmyra.Evaluation;
+
+/// <summary>How probable a token was, given the tokens before it.</summary>
+/// <param name="Id">The token.</param>
+/// <param name="LogProbability">ln p(token), in nats.</param>
+/// <param name="Best">The most probable token in its place; the lowest id on ties.</param>
+public readonly record struct TokenScore(int Id, float LogProbability, int Best)
+{
+    /// <summary>Whether the token is the most probable one.</summary>
+    public bool IsGreedy => Id == Best;
+}
