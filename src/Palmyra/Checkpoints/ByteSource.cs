@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Palmyra.Checkpoints;
 
 /// <summary>Bytes of an open checkpoint file, addressed by 64-bit offsets and handed out as spans.</summary>
@@ -14,6 +16,9 @@ public abstract class ByteSource : IDisposable
     /// <summary>A source over an array.</summary>
     public static ByteSource Of(ReadOnlyMemory<byte> bytes) => new MemorySource(bytes);
 
+    /// <summary>A source over an array of floats, which may be larger than a span of bytes can be.</summary>
+    public static ByteSource Of(float[] values) => new FloatSource(values);
+
     /// <summary>Releases the file.</summary>
     public abstract void Dispose();
 
@@ -26,6 +31,25 @@ public abstract class ByteSource : IDisposable
             ArgumentOutOfRangeException.ThrowIfNegative(offset);
             ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, bytes.Length);
             return bytes.Span.Slice((int)offset, count);
+        }
+
+        public override void Dispose()
+        {
+        }
+    }
+
+    private sealed class FloatSource(float[] values) : ByteSource
+    {
+        public override long Length => values.LongLength * sizeof(float);
+
+        public override ReadOnlySpan<byte> Slice(long offset, int count)
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(offset);
+            ArgumentOutOfRangeException.ThrowIfNegative(count);
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, Length - count);
+            (long first, long skip) = Math.DivRem(offset, sizeof(float));
+            int elements = (int)((skip + count + sizeof(float) - 1) / sizeof(float));
+            return MemoryMarshal.AsBytes(values.AsSpan((int)first, elements)).Slice((int)skip, count);
         }
 
         public override void Dispose()

@@ -20,6 +20,13 @@ internal sealed unsafe class MappedFile : ByteSource
     {
         try
         {
+            // Opening a pipe would wait for its writer; a pipe has no length, so it is refused unopened like an empty file.
+            var information = new FileInfo(path);
+            if ((information.ResolveLinkTarget(returnFinalTarget: true) as FileInfo ?? information).Length == 0)
+            {
+                return;
+            }
+
             using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 0);
             Length = stream.Length;
             if (Length == 0)

@@ -78,9 +78,8 @@ public sealed class WeightView
     public static WeightView FromArray(string name, int rows, int cols, float[] values)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(values.Length, checked(rows * cols));
-        byte[] bytes = MemoryMarshal.AsBytes(values.AsSpan()).ToArray();
         long[] shape = [rows, cols];
-        return Of(new TensorView(name, ElementType.F32, shape, TensorView.RowMajor(shape), ByteSource.Of(bytes), 0, "memory"));
+        return Of(new TensorView(name, ElementType.F32, shape, TensorView.RowMajor(shape), ByteSource.Of(values), 0, "memory"));
     }
 
     /// <summary>Copies rows [row, row + count) as floats, row-major [count, Cols].</summary>

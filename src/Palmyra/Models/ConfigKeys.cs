@@ -6,8 +6,6 @@ namespace Palmyra.Models;
 /// <summary>Typed access to the keys of a configuration object; a key of the wrong type is named.</summary>
 internal readonly struct ConfigKeys(JsonElement root)
 {
-    private const int LargestLayerCount = 100_000;
-
     public bool IsNull(string key) => root.TryGetProperty(key, out JsonElement value) && value.ValueKind == JsonValueKind.Null;
 
     public string? Text(string key)
@@ -60,9 +58,9 @@ internal readonly struct ConfigKeys(JsonElement root)
     /// <summary>GPT-Neo's layer kinds: <c>attention_layers</c> as it stands, or <c>attention_types</c> ([[kinds, repeats], ...]) expanded.</summary>
     public string[] AttentionKinds(int layers)
     {
-        if (layers is <= 0 or > LargestLayerCount)
+        if (layers is <= 0 or > ModelConfig.LargestLayerCount)
         {
-            throw new ModelConfigException($"num_layers was expected to be 1 to {LargestLayerCount}; found {layers}.");
+            throw new ModelConfigException($"num_layers was expected to be 1 to {ModelConfig.LargestLayerCount}; found {layers}.");
         }
 
         var kinds = new List<string>();

@@ -10,6 +10,10 @@ namespace Palmyra.Models;
 /// </remarks>
 public sealed record ModelConfig
 {
+    // Far above every model there is, and low enough that a damaged file cannot ask for a list that fills the memory.
+    internal const int LargestLayerCount = 100_000;
+    private const int LargestSize = 1 << 24;
+
     /// <summary>The family.</summary>
     public required ModelFamily Family { get; init; }
 
@@ -99,9 +103,10 @@ public sealed record ModelConfig
             ("n_layer", Layers), ("n_head", Heads), ("n_inner", HiddenWidth),
         })
         {
-            if (value <= 0)
+            int largest = name == "n_layer" ? LargestLayerCount : LargestSize;
+            if (value <= 0 || value > largest)
             {
-                throw new ModelConfigException($"{name} was expected to be positive; found {value}.");
+                throw new ModelConfigException($"{name} was expected to be 1 to {largest}; found {value}.");
             }
         }
 

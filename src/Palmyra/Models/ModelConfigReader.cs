@@ -141,7 +141,7 @@ public static class ModelConfigReader
             Width = modelWidth,
             Layers = keys.Integer(layers, "n_layer", "num_layers", "num_hidden_layers"),
             Heads = keys.Integer(heads, "n_head", "num_heads", "num_attention_heads"),
-            HiddenWidth = keys.Integer(unchecked(4 * modelWidth), "n_inner", "intermediate_size"),
+            HiddenWidth = keys.Integer((int)Math.Min(4L * modelWidth, int.MaxValue), "n_inner", "intermediate_size"),
             Activation = ParseActivation(keys.Text("activation_function") ?? "gelu_new"),
             LayerNormEpsilon = keys.Number(1e-5f, "layer_norm_epsilon"),
             InitializerRange = keys.Number(0.02f, "initializer_range"),

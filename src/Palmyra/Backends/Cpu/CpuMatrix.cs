@@ -1,0 +1,167 @@
+using System.Numerics.Tensors;
+using Palmyra.Checkpoints;
+using Palmyra.Diagnostics;
+
+namespace Palmyra.Backends.Cpu;
+
+/// <summary>Weights in panels: [outputs/panel][inputs][panel], the order in which <see cref="Kernels.PanelProduct"/> reads them.</summary>
+/// <remarks>One copy serves decoding, prefill and embedding. 16-bit formats stay narrow in memory. Outputs beyond the last are zeros.</remarks>
+internal sealed unsafe class CpuMatrix : Matrix
+{
+    private readonly NativeBuffer _memory;
+
+    private CpuMatrix(int rows, int cols, MatrixFormat format, int panelWidth, string name)
+        : base(rows, cols, format)
+    {
+        PanelWidth = panelWidth;
+        PanelCount = (rows + panelWidth - 1) / panelWidth;
+        PanelBytes = checked((nint)cols * panelWidth * SizeOf(format));
+        _memory = new NativeBuffer(checked(PanelCount * (long)PanelBytes), zero: false, $"weight '{name}' [{rows}, {cols}] as {format}");
+    }
+
+    /// <summary>Outputs of a panel.</summary>
+    public int PanelWidth { get; }
+
+    /// <summary>The number of panels.</summary>
+    public int PanelCount { get; }
+
+    /// <summary>Bytes from a panel to the next.</summary>
+    public nint PanelBytes { get; }
+
+    /// <summary>The first panel.</summary>
+    public byte* Panels => _memory.Start;
+
+    /// <inheritdoc/>
+    public override long Bytes => _memory.Bytes;
+
+    /// <summary>Reads, converts and lays out a weight, panels in parallel.</summary>
+    public static CpuMatrix Load(WeightView weight, MatrixFormat format, int panelWidth, WorkerPool pool)
+    {
+        var matrix = new CpuMatrix(weight.Rows, weight.Cols, format, panelWidth, weight.Name);
+        var wide = new NativeBuffer?[pool.Threads];
+        try
+        {
+            pool.Run(matrix.PanelCount, chunk: 1, (start, end, worker) =>
+            {
+                for (int panel = start; panel < end; panel++)
+                {
+                    matrix.LoadPanel(weight, panel, ref wide[worker]);
+                }
+            });
+        }
+        catch
+        {
+            matrix.Dispose();
+            throw;
+        }
+        finally
+        {
+            foreach (NativeBuffer? buffer in wide)
+            {
+                buffer?.Dispose();
+            }
+        }
+
+        return matrix;
+    }
+
+    /// <summary>Copies one row out as floats, exactly.</summary>
+    public void CopyRow(int row, float* destination)
+    {
+        int panel = row / PanelWidth;
+        int lane = row - (panel * PanelWidth);
+        byte* start = Panels + (panel * PanelBytes);
+        switch (Format)
+        {
+            case MatrixFormat.F32:
+                float* singles = (float*)start + lane;
+                for (int k = 0; k < Cols; k++, singles += PanelWidth)
+                {
+                    destination[k] = *singles;
+                }
+
+                break;
+            case MatrixFormat.F16:
+                Half* halves = (Half*)start + lane;
+                for (int k = 0; k < Cols; k++, halves += PanelWidth)
+                {
+                    destination[k] = (float)*halves;
+                }
+
+                break;
+            default:
+                ushort* upper = (ushort*)start + lane;
+                for (int k = 0; k < Cols; k++, upper += PanelWidth)
+                {
+                    destination[k] = BitConverter.UInt32BitsToSingle((uint)*upper << 16);
+                }
+
+                break;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Dispose() => _memory.Dispose();
+
+    /// <summary>The upper half of a float, rounded to nearest, ties to even; a NaN stays one.</summary>
+    internal static ushort ToBFloat16(float value)
+    {
+        uint bits = BitConverter.SingleToUInt32Bits(value);
+        return float.IsNaN(value)
+            ? (ushort)((bits >> 16) | 0x40)
+            : (ushort)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
+    }
+
+    private static int SizeOf(MatrixFormat format) => format switch
+    {
+        MatrixFormat.F32 => sizeof(float),
+        MatrixFormat.F16 or MatrixFormat.BF16 => sizeof(ushort),
+        _ => throw new BackendException($"The CPU backend does not store weights as {format}; it knows F32, F16 and BF16."),
+    };
+
+    private void LoadPanel(WeightView weight, int panel, ref NativeBuffer? wide)
+    {
+        int first = panel * PanelWidth;
+        int count = Math.Min(PanelWidth, Rows - first);
+        int length = checked(Cols * PanelWidth);
+        byte* stored = Panels + (panel * PanelBytes);
+        if (Format != MatrixFormat.F32)
+        {
+            wide = NativeBuffer.Grow(wide, (long)length * sizeof(float), "converting weights");
+        }
+
+        var values = new Span<float>(Format == MatrixFormat.F32 ? stored : wide!.Start, length);
+        if (count < PanelWidth)
+        {
+            values.Clear();
+        }
+
+        weight.CopyPanel(first, count, PanelWidth, values);
+        if (Format == MatrixFormat.F16)
+        {
+            var halves = new Span<Half>(stored, length);
+            TensorPrimitives.ConvertToHalf(values, halves);
+            RequireRange(weight, values, halves);
+        }
+        else if (Format == MatrixFormat.BF16)
+        {
+            ushort* upper = (ushort*)stored;
+            for (int i = 0; i < values.Length; i++)
+            {
+                upper[i] = ToBFloat16(values[i]);
+            }
+        }
+    }
+
+    private static void RequireRange(WeightView weight, ReadOnlySpan<float> values, ReadOnlySpan<Half> halves)
+    {
+        for (int i = 0; i < halves.Length; i++)
+        {
+            if (Half.IsInfinity(halves[i]) && float.IsFinite(values[i]))
+            {
+                throw new BackendException(
+                    $"Weight '{weight.Name}' holds {values[i]}, beyond the range of F16 (±65504); load the model as bf16 or f32 instead.");
+            }
+        }
+    }
+}

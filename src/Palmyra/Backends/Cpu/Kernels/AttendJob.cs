@@ -1,0 +1,58 @@
+using System.Runtime.CompilerServices;
+using Palmyra.Backends.Cpu.Simd;
+
+namespace Palmyra.Backends.Cpu.Kernels;
+
+/// <summary>Attention over a range of (head, query block) pairs; blocks of a head lie next to each other, so its keys and values stay in cache.</summary>
+internal unsafe struct AttendJob
+{
+    public float* Qkv;
+    public nint QkvStride;
+    public float* Y;
+    public nint YStride;
+    public float* LogSum;
+    public nint LogSumStride;
+    public float* Keys;
+    public float* Values;
+    public nint KeyPageStride;
+    public nint ValuePageStride;
+    public int PageSize;
+    public AttentionShape Shape;
+    public CpuBatch.QueryBlock* Blocks;
+    public int BlockCount;
+    public float* Scratch;
+    public nint ScratchStride;
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Run<T>(void* context, int start, int end, int worker)
+        where T : struct, IVector<T>
+    {
+        AttendJob* job = (AttendJob*)context;
+        int headDim = job->Shape.HeadDim;
+        Attending.Block block = default;
+        block.QueryStride = job->QkvStride;
+        block.OutputStride = job->YStride;
+        block.LogSumStride = job->LogSumStride;
+        block.KeyPageStride = job->KeyPageStride;
+        block.ValuePageStride = job->ValuePageStride;
+        block.PageSize = job->PageSize;
+        block.HeadDim = headDim;
+        block.Window = job->Shape.Window;
+        block.Scale = job->Shape.Scale;
+        block.Scratch = job->Scratch + (worker * job->ScratchStride);
+        for (int item = start; item < end; item++)
+        {
+            int head = item / job->BlockCount;
+            CpuBatch.QueryBlock* rows = job->Blocks + (item - (head * job->BlockCount));
+            block.Queries = job->Qkv + (rows->FirstRow * job->QkvStride) + ((nint)head * headDim);
+            block.Output = job->Y + (rows->FirstRow * job->YStride) + ((nint)head * headDim);
+            block.LogSum = job->LogSum == null ? null : job->LogSum + (rows->FirstRow * job->LogSumStride) + head;
+            block.Keys = job->Keys + ((nint)head * headDim * job->PageSize);
+            block.Values = job->Values + ((nint)head * job->PageSize * Attending.PaddedDim(headDim));
+            block.Pages = rows->Pages;
+            block.Rows = rows->Rows;
+            block.FirstToken = rows->FirstToken;
+            Attending.Run<T>(ref block);
+        }
+    }
+}

@@ -1,0 +1,63 @@
+using Palmyra.Backends.Cpu.Simd;
+
+namespace Palmyra.Backends.Cpu.Kernels;
+
+/// <summary>The kernels of one vector width, as function pointers a <see cref="WorkerPool"/> can call.</summary>
+internal sealed unsafe class KernelSet
+{
+    private readonly delegate*<void*, int, int, int, void>[] _linear;
+    private readonly delegate*<void*, int, int, int, void>[] _score;
+
+    private KernelSet(delegate*<void*, int, int, int, void>[] linear, delegate*<void*, int, int, int, void>[] score)
+    {
+        _linear = linear;
+        _score = score;
+    }
+
+    public required int PanelWidth { get; init; }
+
+    public required int TileRows { get; init; }
+
+    public required int LinearScratch { get; init; }
+
+    public required int ScoreScratch { get; init; }
+
+    public required delegate*<void*, int, int, int, void> LayerNorm { get; init; }
+
+    public required delegate*<void*, int, int, int, void> Activate { get; init; }
+
+    public required delegate*<void*, int, int, int, void> Attend { get; init; }
+
+    public delegate*<void*, int, int, int, void> Linear(MatrixFormat format) => _linear[(int)format];
+
+    public delegate*<void*, int, int, int, void> Score(MatrixFormat format) => _score[(int)format];
+
+    /// <summary>The set of a width.</summary>
+    public static KernelSet Of(VectorWidth width) => width switch
+    {
+        VectorWidth.Bits512 => Of<Floats512>(),
+        VectorWidth.Bits256 => Of<Floats256>(),
+        VectorWidth.Bits128 => Of<Floats128>(),
+        _ => Of<Floats32>(),
+    };
+
+    private static KernelSet Of<T>()
+        where T : struct, IVector<T>
+    {
+        // In the order of MatrixFormat: F32, F16, BF16.
+        delegate*<void*, int, int, int, void>[] linear =
+            [&LinearJob.Run<T, SingleStorage>, &LinearJob.Run<T, HalfStorage>, &LinearJob.Run<T, BFloat16Storage>];
+        delegate*<void*, int, int, int, void>[] score =
+            [&ScoreJob.Run<T, SingleStorage>, &ScoreJob.Run<T, HalfStorage>, &ScoreJob.Run<T, BFloat16Storage>];
+        return new KernelSet(linear, score)
+        {
+            PanelWidth = PanelProduct.PanelWidth<T>(),
+            TileRows = T.TileRows,
+            LinearScratch = LinearJob.ScratchLength<T>(),
+            ScoreScratch = ScoreJob.ScratchLength<T>(),
+            LayerNorm = &LayerNormJob.Run<T>,
+            Activate = &ActivateJob.Run<T>,
+            Attend = &AttendJob.Run<T>,
+        };
+    }
+}

@@ -1,0 +1,78 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace Palmyra.Backends.Cpu.Simd;
+
+/// <summary>4 floats in one 128-bit register.</summary>
+internal readonly unsafe struct Floats128 : IVector<Floats128>
+{
+    private readonly Vector128<float> _value;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private Floats128(Vector128<float> value) => _value = value;
+
+    public static int Count => 4;
+
+    public static int TileRows => 4;
+
+    public static Floats128 Zero
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => default;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats128 Create(float value) => new(Vector128.Create(value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats128 Load(float* source) => new(Vector128.Load(source));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats128 LoadBFloat16(ushort* source) => new((Widen(source) << 16).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats128 LoadHalf(ushort* source)
+    {
+        // Sign, exponent and fraction moved to their places in a float read as the value times 2^-112, subnormals included. Multiplying
+        // by 2^112 is exact; infinities and NaN arrive as numbers of exponent 31 and get a full exponent.
+        Vector128<int> bits = ((Widen(source) << 16).AsInt32() >> 3) & Vector128.Create(unchecked((int)0x8FFFE000));
+        Vector128<int> full = Vector128.Create(0x0F800000);
+        Vector128<int> special = Vector128.Equals(bits & full, full) & Vector128.Create(0x7F800000);
+        Vector128<int> scaled = (bits.AsSingle() * Vector128.Create(BitConverter.Int32BitsToSingle(0x77800000))).AsInt32();
+        return new((scaled | special).AsSingle());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(float* destination, Floats128 value) => value._value.Store(destination);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats128 operator +(Floats128 left, Floats128 right) => new(left._value + right._value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats128 operator -(Floats128 left, Floats128 right) => new(left._value - right._value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats128 operator *(Floats128 left, Floats128 right) => new(left._value * right._value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats128 operator /(Floats128 left, Floats128 right) => new(left._value / right._value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats128 MultiplyAdd(Floats128 a, Floats128 b, Floats128 c) => FusedArithmetic.IsSupported
+        ? new(Vector128.FusedMultiplyAdd(a._value, b._value, c._value))
+        : new((a._value * b._value) + c._value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats128 Abs(Floats128 value) => new(Vector128.Abs(value._value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats128 WhereLess(Floats128 left, Floats128 right, Floats128 yes, Floats128 no) =>
+        new(Vector128.ConditionalSelect(Vector128.LessThan(left._value, right._value), yes._value, no._value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats128 PowerOfTwo(Floats128 shifted) =>
+        new(((shifted._value.AsInt32() << 23) + Vector128.Create(0x3F800000)).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<uint> Widen(ushort* source) => Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(ulong*)source).AsUInt16());
+}

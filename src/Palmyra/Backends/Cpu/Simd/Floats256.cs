@@ -1,0 +1,78 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace Palmyra.Backends.Cpu.Simd;
+
+/// <summary>8 floats in one 256-bit register.</summary>
+internal readonly unsafe struct Floats256 : IVector<Floats256>
+{
+    private readonly Vector256<float> _value;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private Floats256(Vector256<float> value) => _value = value;
+
+    public static int Count => 8;
+
+    public static int TileRows => 4;
+
+    public static Floats256 Zero
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => default;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats256 Create(float value) => new(Vector256.Create(value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats256 Load(float* source) => new(Vector256.Load(source));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats256 LoadBFloat16(ushort* source) => new((Widen(source) << 16).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats256 LoadHalf(ushort* source)
+    {
+        // Sign, exponent and fraction moved to their places in a float read as the value times 2^-112, subnormals included. Multiplying
+        // by 2^112 is exact; infinities and NaN arrive as numbers of exponent 31 and get a full exponent.
+        Vector256<int> bits = ((Widen(source) << 16).AsInt32() >> 3) & Vector256.Create(unchecked((int)0x8FFFE000));
+        Vector256<int> full = Vector256.Create(0x0F800000);
+        Vector256<int> special = Vector256.Equals(bits & full, full) & Vector256.Create(0x7F800000);
+        Vector256<int> scaled = (bits.AsSingle() * Vector256.Create(BitConverter.Int32BitsToSingle(0x77800000))).AsInt32();
+        return new((scaled | special).AsSingle());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(float* destination, Floats256 value) => value._value.Store(destination);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats256 operator +(Floats256 left, Floats256 right) => new(left._value + right._value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats256 operator -(Floats256 left, Floats256 right) => new(left._value - right._value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats256 operator *(Floats256 left, Floats256 right) => new(left._value * right._value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats256 operator /(Floats256 left, Floats256 right) => new(left._value / right._value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats256 MultiplyAdd(Floats256 a, Floats256 b, Floats256 c) => FusedArithmetic.IsSupported
+        ? new(Vector256.FusedMultiplyAdd(a._value, b._value, c._value))
+        : new((a._value * b._value) + c._value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats256 Abs(Floats256 value) => new(Vector256.Abs(value._value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats256 WhereLess(Floats256 left, Floats256 right, Floats256 yes, Floats256 no) =>
+        new(Vector256.ConditionalSelect(Vector256.LessThan(left._value, right._value), yes._value, no._value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats256 PowerOfTwo(Floats256 shifted) =>
+        new(((shifted._value.AsInt32() << 23) + Vector256.Create(0x3F800000)).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<uint> Widen(ushort* source) => Vector256.WidenLower(Vector128.Load(source).ToVector256Unsafe());
+}

@@ -1,0 +1,78 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace Palmyra.Backends.Cpu.Simd;
+
+/// <summary>16 floats in one 512-bit register.</summary>
+internal readonly unsafe struct Floats512 : IVector<Floats512>
+{
+    private readonly Vector512<float> _value;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private Floats512(Vector512<float> value) => _value = value;
+
+    public static int Count => 16;
+
+    public static int TileRows => 8;
+
+    public static Floats512 Zero
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => default;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats512 Create(float value) => new(Vector512.Create(value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats512 Load(float* source) => new(Vector512.Load(source));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats512 LoadBFloat16(ushort* source) => new((Widen(source) << 16).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats512 LoadHalf(ushort* source)
+    {
+        // Sign, exponent and fraction moved to their places in a float read as the value times 2^-112, subnormals included. Multiplying
+        // by 2^112 is exact; infinities and NaN arrive as numbers of exponent 31 and get a full exponent.
+        Vector512<int> bits = ((Widen(source) << 16).AsInt32() >> 3) & Vector512.Create(unchecked((int)0x8FFFE000));
+        Vector512<int> full = Vector512.Create(0x0F800000);
+        Vector512<int> special = Vector512.Equals(bits & full, full) & Vector512.Create(0x7F800000);
+        Vector512<int> scaled = (bits.AsSingle() * Vector512.Create(BitConverter.Int32BitsToSingle(0x77800000))).AsInt32();
+        return new((scaled | special).AsSingle());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(float* destination, Floats512 value) => value._value.Store(destination);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats512 operator +(Floats512 left, Floats512 right) => new(left._value + right._value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats512 operator -(Floats512 left, Floats512 right) => new(left._value - right._value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats512 operator *(Floats512 left, Floats512 right) => new(left._value * right._value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats512 operator /(Floats512 left, Floats512 right) => new(left._value / right._value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats512 MultiplyAdd(Floats512 a, Floats512 b, Floats512 c) => FusedArithmetic.IsSupported
+        ? new(Vector512.FusedMultiplyAdd(a._value, b._value, c._value))
+        : new((a._value * b._value) + c._value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats512 Abs(Floats512 value) => new(Vector512.Abs(value._value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats512 WhereLess(Floats512 left, Floats512 right, Floats512 yes, Floats512 no) =>
+        new(Vector512.ConditionalSelect(Vector512.LessThan(left._value, right._value), yes._value, no._value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats512 PowerOfTwo(Floats512 shifted) =>
+        new(((shifted._value.AsInt32() << 23) + Vector512.Create(0x3F800000)).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<uint> Widen(ushort* source) => Vector512.WidenLower(Vector256.Load(source).ToVector512Unsafe());
+}

@@ -1,0 +1,44 @@
+using System.Runtime.CompilerServices;
+
+namespace Palmyra.Backends.Cpu.Simd;
+
+/// <summary>How a panel's numbers lie in memory; kernels widen them to float as they load them.</summary>
+internal unsafe interface IStorage
+{
+    /// <summary>Bytes a number takes.</summary>
+    static abstract int Size { get; }
+
+    /// <summary>Loads one vector's worth of numbers.</summary>
+    static abstract TVector Load<TVector>(byte* source)
+        where TVector : struct, IVector<TVector>;
+}
+
+/// <summary>32-bit floats.</summary>
+internal readonly unsafe struct SingleStorage : IStorage
+{
+    public static int Size => sizeof(float);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Load<TVector>(byte* source)
+        where TVector : struct, IVector<TVector> => TVector.Load((float*)source);
+}
+
+/// <summary>IEEE 16-bit floats.</summary>
+internal readonly unsafe struct HalfStorage : IStorage
+{
+    public static int Size => sizeof(ushort);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Load<TVector>(byte* source)
+        where TVector : struct, IVector<TVector> => TVector.LoadHalf((ushort*)source);
+}
+
+/// <summary>Upper halves of 32-bit floats.</summary>
+internal readonly unsafe struct BFloat16Storage : IStorage
+{
+    public static int Size => sizeof(ushort);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Load<TVector>(byte* source)
+        where TVector : struct, IVector<TVector> => TVector.LoadBFloat16((ushort*)source);
+}
