@@ -1,0 +1,63 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using Palmyra.Diagnostics;
+
+namespace Palmyra.Cli;
+
+/// <summary>Parses a command line, runs it, and turns what went wrong into one sentence on stderr and an exit code.</summary>
+internal static class Invocation
+{
+    public static async Task<int> RunAsync(RootCommand root, string[] args)
+    {
+        ParseResult parsed = root.Parse(args);
+        if (parsed.Errors.Count > 0)
+        {
+            return Refuse(parsed);
+        }
+
+        try
+        {
+            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+        }
+        catch (UsageException failure)
+        {
+            return Fail(failure.Message, ExitCode.Usage);
+        }
+        catch (OperationCanceledException)
+        {
+            return Fail("Cancelled.", ExitCode.Cancelled);
+        }
+        catch (Exception failure) when (failure is PalmyraException or IOException or UnauthorizedAccessException)
+        {
+            return Fail(failure.Message, ExitCode.Failed);
+        }
+    }
+
+    private static int Refuse(ParseResult parsed)
+    {
+        // One cause can be reported several times over (an unknown word as command and as argument): the first is the nearest.
+        string message = parsed.Errors[0].Message;
+        SymbolResult? at = parsed.Errors[0].SymbolResult ?? parsed.CommandResult;
+        string[] words = [.. parsed.UnmatchedTokens];
+        if (words.Length > 0)
+        {
+            IEnumerable<string> known = words[0].StartsWith('-')
+                ? parsed.CommandResult.Command.Options.Select(option => option.Name)
+                : parsed.CommandResult.Command.Subcommands.Select(command => command.Name);
+            message = $"'{words[0]}' is unknown here.{Nearest.Suggest(words[0], known)}";
+        }
+        else if (at is CommandResult { Command: RootCommand })
+        {
+            message = $"A command is missing: {string.Join(", ", parsed.RootCommandResult.Command.Subcommands.Select(command => command.Name))}.";
+        }
+
+        string path = parsed.CommandResult.Command is RootCommand ? "palmyra" : $"palmyra {parsed.CommandResult.Command.Name}";
+        return Fail($"{message} See '{path} --help'.", ExitCode.Usage);
+    }
+
+    private static int Fail(string message, int code)
+    {
+        Console.Error.WriteLine($"palmyra: {message}");
+        return code;
+    }
+}
