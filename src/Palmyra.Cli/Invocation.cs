@@ -15,6 +15,12 @@ internal static class Invocation
             return Refuse(parsed);
         }
 
+        if (MistakenOption(parsed, args) is string option)
+        {
+            string hint = Nearest.Suggest(option, parsed.CommandResult.Command.Options.Select(known => known.Name));
+            return Fail($"'{option}' is no option of this command.{hint} Put '--' before a text that begins with dashes.", ExitCode.Usage);
+        }
+
         try
         {
             return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
@@ -31,6 +37,18 @@ internal static class Invocation
         {
             return Fail(failure.Message, ExitCode.Failed);
         }
+    }
+
+    // The parser takes an unknown option for the text of an argument: --jsn would be a prompt.
+    private static string? MistakenOption(ParseResult parsed, string[] args)
+    {
+        int end = Array.IndexOf(args, "--");
+        string[] before = end < 0 ? args : args[..end];
+        return parsed.CommandResult.Children
+            .OfType<ArgumentResult>()
+            .SelectMany(argument => argument.Tokens)
+            .Select(token => token.Value)
+            .FirstOrDefault(value => value.StartsWith("--", StringComparison.Ordinal) && value.Length > 2 && before.Contains(value));
     }
 
     private static int Refuse(ParseResult parsed)

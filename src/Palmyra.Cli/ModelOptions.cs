@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Palmyra.Backends;
+using Palmyra.Backends.Cpu;
 using Palmyra.Backends.Reference;
 using Palmyra.Models;
 using Palmyra.Storyteller;
@@ -71,7 +72,12 @@ internal sealed class ModelOptions
     }
 
     /// <summary>The backend the options name; the caller disposes it.</summary>
-    public IBackend CreateBackend(ParseResult parsed) => new CheckedBackend(new ReferenceBackend());
+    public IBackend CreateBackend(ParseResult parsed) => new CheckedBackend(parsed.GetValue(Backend) == "reference"
+        ? new ReferenceBackend()
+        : new CpuBackend(new CpuOptions { Threads = ThreadCount(parsed) }));
+
+    /// <summary>The threads of the cpu backend.</summary>
+    public int ThreadCount(ParseResult parsed) => parsed.GetValue(Threads) ?? Environment.ProcessorCount;
 
     /// <summary>The format the options name; null for the checkpoint's own.</summary>
     public MatrixFormat? Format(ParseResult parsed) => parsed.GetValue(DType) switch

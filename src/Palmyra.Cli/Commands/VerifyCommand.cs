@@ -2,12 +2,15 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using Palmyra.Evaluation;
+using Palmyra.Tokenization;
 
 namespace Palmyra.Cli.Commands;
 
 /// <summary><c>palmyra verify</c>: replays recorded reference outputs and says how far this engine is from them.</summary>
 internal static class VerifyCommand
 {
+    private static readonly string[] TokenizerFiles = ["tokenizer.json", "vocab.json", "encoder.json"];
+
     public static Command Create()
     {
         var folders = new Argument<string[]>("FOLDER")
@@ -28,7 +31,8 @@ internal static class VerifyCommand
         {
             folders, tokenizer, json,
         };
-        options.AddTo(command, model: false);
+        options.Model.Description = "The model, if its recording lies in another folder.";
+        options.AddTo(command);
         command.SetAction((parsed, cancellation) =>
         {
             VerificationReport[] reports = [.. Reports(parsed, parsed.GetValue(folders) ?? [], parsed.GetValue(tokenizer) ?? [], options, parsed.GetValue(json), cancellation)];
@@ -40,19 +44,37 @@ internal static class VerifyCommand
     private static IEnumerable<VerificationReport> Reports(
         ParseResult parsed, string[] folders, string[] tokenizer, ModelOptions options, bool json, CancellationToken cancellation)
     {
+        string? modelFolder = parsed.GetValue(options.Model);
+        if (tokenizer.Length > 0)
+        {
+            if (folders.Length > 0 || modelFolder is not null)
+            {
+                throw new UsageException("Give folders of models or --tokenizer, not both.");
+            }
+
+            VerificationReport cases = TokenizerVerification.Run(GptTokenizer.Open(tokenizer[0]), tokenizer[1]);
+            Write(cases, tokenizer[0], json);
+            yield return cases;
+            yield break;
+        }
+
         if (folders.Length == 0)
         {
-            throw new UsageException("verify needs a folder with expected.json.");
+            throw new UsageException("verify needs a folder with expected.json, or --tokenizer FOLDER CASES.");
         }
 
         foreach (string folder in folders.SelectMany(Expand))
         {
-            using LanguageModel model = options.Open(parsed, folder, cancellation);
-            VerificationReport report = Verification.Run(model.Transformer, folder, cancellation: cancellation);
+            using LanguageModel model = options.Open(parsed, modelFolder ?? folder, cancellation);
+            VerificationReport report = Verification.Run(model.Transformer, folder, TokenizerOf(model.Folder), cancellation);
             Write(report, model.Backend.Description, json);
             yield return report;
         }
     }
+
+    // The tiny recorded models have no tokenizer; a folder that has one is held to it.
+    private static GptTokenizer? TokenizerOf(string folder) =>
+        TokenizerFiles.Any(file => File.Exists(Path.Combine(folder, file))) ? GptTokenizer.Open(folder) : null;
 
     private static IEnumerable<string> Expand(string folder)
     {

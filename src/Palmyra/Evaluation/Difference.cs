@@ -48,6 +48,17 @@ internal sealed class Difference(string name, double bound)
         }
     }
 
+    /// <summary>Counts a text that is not the expected one.</summary>
+    public void Equal(string found, string expected, string where)
+    {
+        _compared++;
+        if (!string.Equals(found, expected, StringComparison.Ordinal))
+        {
+            _largest++;
+            _where ??= $"{where}: expected \"{expected}\", found \"{found}\"";
+        }
+    }
+
     private void Take(double apart, string where, int index)
     {
         _compared++;

@@ -43,7 +43,14 @@ internal readonly struct RecordedValue(string file, string place, JsonElement el
     public string Text()
     {
         Expect(JsonValueKind.String, "a text");
-        return Element.GetString()!;
+        try
+        {
+            return Element.GetString()!;
+        }
+        catch (InvalidOperationException)
+        {
+            throw Wrong("a text in valid Unicode");
+        }
     }
 
     public int Integer() =>

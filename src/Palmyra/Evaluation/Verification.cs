@@ -1,6 +1,7 @@
 using Palmyra.Backends;
 using Palmyra.Diagnostics;
 using Palmyra.Models;
+using Palmyra.Tokenization;
 
 namespace Palmyra.Evaluation;
 
@@ -15,10 +16,10 @@ public sealed class Verification
 {
     private readonly Transformer _transformer;
     private readonly RecordedOutputs _recorded;
-    private readonly Func<string, IReadOnlyList<int>>? _tokenizer;
+    private readonly GptTokenizer? _tokenizer;
     private readonly List<VerificationSection> _sections = [];
 
-    private Verification(Transformer transformer, RecordedOutputs recorded, Func<string, IReadOnlyList<int>>? tokenizer)
+    private Verification(Transformer transformer, RecordedOutputs recorded, GptTokenizer? tokenizer)
     {
         _transformer = transformer;
         _recorded = recorded;
@@ -36,7 +37,7 @@ public sealed class Verification
     /// <param name="cancellation">Looked at between sections.</param>
     /// <exception cref="CheckpointException">The recording is absent, damaged, or of another model.</exception>
     public static VerificationReport Run(
-        Transformer transformer, string folder, Func<string, IReadOnlyList<int>>? tokenizer = null, CancellationToken cancellation = default)
+        Transformer transformer, string folder, GptTokenizer? tokenizer = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(transformer);
         ArgumentNullException.ThrowIfNull(folder);
@@ -74,7 +75,7 @@ public sealed class Verification
         {
             if (prompt.Optional("text") is RecordedValue text)
             {
-                ids.Equal([.. _tokenizer(text.Text())], prompt.Required("input_ids").Integers(), prompt.Place);
+                ids.Equal(_tokenizer.Encode(text.Text()), prompt.Required("input_ids").Integers(), prompt.Place);
             }
         }
 

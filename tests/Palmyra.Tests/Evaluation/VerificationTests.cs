@@ -1,4 +1,5 @@
 using Palmyra.Backends;
+using Palmyra.Backends.Cpu;
 using Palmyra.Backends.Reference;
 using Palmyra.Diagnostics;
 using Palmyra.Evaluation;
@@ -16,6 +17,11 @@ public sealed class VerificationTests
     [MemberData(nameof(Folders))]
     public void The_reference_backend_agrees_with_transformers(string folder) =>
         AssertPasses(Fixtures.Path($"models/{folder}"), new CheckedBackend(new ReferenceBackend()));
+
+    [Theory]
+    [MemberData(nameof(Folders))]
+    public void The_cpu_backend_agrees_with_transformers(string folder) =>
+        AssertPasses(Fixtures.Path($"models/{folder}"), new CheckedBackend(new CpuBackend(new CpuOptions { Threads = 2 })));
 
     [Fact]
     public void A_model_with_a_wrong_activation_does_not_pass()
