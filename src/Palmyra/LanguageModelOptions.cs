@@ -1,4 +1,5 @@
 using Palmyra.Backends;
+using Palmyra.Tokenization;
 
 namespace Palmyra;
 
@@ -16,6 +17,9 @@ public sealed record LanguageModelOptions
 
     /// <summary>Which branch, tag or commit of a model in the hub cache; "main" if null.</summary>
     public string? Revision { get; init; }
+
+    /// <summary>What is stated about the tokenizer beyond its files; null for nothing.</summary>
+    public TokenizerOptions? Tokenizer { get; init; }
 
     /// <summary>Told the share of parameters loaded, 0 to 1; or null.</summary>
     public IProgress<double>? Progress { get; init; }
