@@ -97,7 +97,7 @@ internal static class ScoreCommand
             if (withTokens)
             {
                 Columns.Write(output, "rrl", Scores
-                    .Select(score => new[] { $"{score.Token}", score.LogProbability.ToString("F5", CultureInfo.InvariantCulture), tokenizer?.TokenText(score.Token) ?? string.Empty })
+                    .Select(score => new[] { $"{score.Id}", score.LogProbability.ToString("F5", CultureInfo.InvariantCulture), tokenizer?.TokenText(score.Id) ?? string.Empty })
                     .Prepend(["id", "ln p", "piece"]));
                 output.WriteLine();
             }
@@ -127,10 +127,10 @@ internal static class ScoreCommand
                 foreach (TokenScore score in Scores)
                 {
                     writer.WriteStartObject();
-                    writer.WriteNumber("id", score.Token);
+                    writer.WriteNumber("id", score.Id);
                     if (tokenizer is not null)
                     {
-                        writer.WriteString("piece", tokenizer.TokenText(score.Token));
+                        writer.WriteString("piece", tokenizer.TokenText(score.Id));
                     }
 
                     writer.WriteNumber("log_prob", score.LogProbability);

@@ -36,6 +36,7 @@ public sealed class Verification
     /// <param name="tokenizer">The folder's tokenizer, for recordings that give prompts as text too; null leaves texts out.</param>
     /// <param name="cancellation">Looked at between sections.</param>
     /// <exception cref="CheckpointException">The recording is absent, damaged, or of another model.</exception>
+    /// <exception cref="GenerationException">The recording asks for a generation that is not possible.</exception>
     public static VerificationReport Run(
         Transformer transformer, string folder, GptTokenizer? tokenizer = null, CancellationToken cancellation = default)
     {
@@ -48,6 +49,8 @@ public sealed class Verification
         run.Prompts();
         cancellation.ThrowIfCancellationRequested();
         run.Padded();
+        run._sections.AddRange(GenerationReplay.Run(transformer, recorded, tokenizer, cancellation));
+        run._sections.AddRange(ProcessorReplay.Run(transformer.Config, recorded));
         return new VerificationReport(folder, recorded.Reference, recorded.Bound, run._sections);
     }
 

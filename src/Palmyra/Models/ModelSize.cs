@@ -23,10 +23,12 @@ public sealed class ModelSize
     public long NonEmbeddingParameters =>
         _map.ParameterCount - _map.Tokens.Count - (_map.Positions?.Count ?? 0) - (_map.Head?.Count ?? 0) - (_map.HeadBias?.Count ?? 0);
 
-    /// <summary>Parameters every token is multiplied with: the layers' matrices and the head.</summary>
-    public long MatrixProductParameters =>
-        _map.Blocks.Sum(block => block.Qkv.Sum(part => part.Count) + block.Out.Count + block.Up.Count + block.Down.Count)
-        + (_map.Head ?? _map.Tokens).Count;
+    /// <summary>Parameters of the layers' matrices: every token of a text is multiplied with them.</summary>
+    public long LayerMatrixParameters =>
+        _map.Blocks.Sum(block => block.Qkv.Sum(part => part.Count) + block.Out.Count + block.Up.Count + block.Down.Count);
+
+    /// <summary>Parameters of the matrix that gives logits: only tokens whose successor is asked for are multiplied with it.</summary>
+    public long HeadParameters => (_map.Head ?? _map.Tokens).Count;
 
     /// <summary>Bytes of all weights in memory: matrices in <paramref name="format"/>, gains and biases in 32 bits.</summary>
     /// <param name="format">How matrices are stored.</param>
@@ -35,7 +37,7 @@ public sealed class ModelSize
 
     /// <summary>Bytes of weights that one decoded token makes the machine read, embedding rows left out: what bounds decoding.</summary>
     /// <param name="format">How matrices are stored.</param>
-    public long BytesReadPerToken(MatrixFormat format) => MatrixProductParameters * ElementBytes(format);
+    public long BytesReadPerToken(MatrixFormat format) => (LayerMatrixParameters + HeadParameters) * ElementBytes(format);
 
     /// <summary>Bytes of keys and values a cached token takes over all layers: 2·L·C elements.</summary>
     /// <param name="elementBytes">Bytes an element takes: 4 in Palmyra's cache, 2 in a half-precision one.</param>

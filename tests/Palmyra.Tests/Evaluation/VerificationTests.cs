@@ -3,7 +3,9 @@ using Palmyra.Backends.Cpu;
 using Palmyra.Backends.Reference;
 using Palmyra.Diagnostics;
 using Palmyra.Evaluation;
+using Palmyra.Storyteller;
 using Palmyra.Testing;
+using Palmyra.Tokenization;
 using Xunit;
 
 namespace Palmyra.Tests.Evaluation;
@@ -22,6 +24,41 @@ public sealed class VerificationTests
     [MemberData(nameof(Folders))]
     public void The_cpu_backend_agrees_with_transformers(string folder) =>
         AssertPasses(Fixtures.Path($"models/{folder}"), new CheckedBackend(new CpuBackend(new CpuOptions { Threads = 2 })));
+
+    [Fact]
+    public void The_default_model_gives_its_recorded_texts()
+    {
+        using LanguageModel model = Open(DefaultModel.Folder, new CheckedBackend(new CpuBackend(new CpuOptions { Threads = 2 })));
+        VerificationReport report = Verification.Run(model.Transformer, Fixtures.Path("storyteller"), model.Tokenizer);
+        Assert.All(report.Sections, section => Assert.True(section.Passed, section.ToString()));
+        Assert.Contains("token ids of texts", report.Sections.Select(section => section.Name));
+        Assert.Equal(3, report.Sections.Count(section => section.Name.StartsWith("text: ", StringComparison.Ordinal)));
+    }
+
+    [SkippableFact]
+    public void The_GPT2_tokenizer_gives_the_recorded_cases()
+    {
+        string? folder = SharedData.PathOrNull("data/gpt2-tokenizer");
+        string? cases = SharedData.PathOrNull("fixtures/tokenizer-gpt2.json");
+        Skip.If(folder is null || cases is null, "the GPT-2 vocabulary is not beside the repository (shared/data/gpt2-tokenizer)");
+        VerificationReport report = TokenizerVerification.Run(GptTokenizer.Open(folder), cases);
+        Assert.All(report.Sections, section => Assert.True(section.Passed, section.ToString()));
+        Assert.Equal(3, report.Sections.Count);
+    }
+
+    [Fact]
+    public void Another_models_tokenizer_does_not_pass()
+    {
+        string cases = Path.Combine(Directory.CreateTempSubdirectory("palmyra-verify-").FullName, "cases.json");
+        File.WriteAllText(cases, """
+            {"format": "palmyra-tokenizer/1", "reference": "hand",
+             "cases": [{"text": "a", "ids": [64], "decoded": "a"}],
+             "decode_prefixes": [{"ids": [4095], "decoded": "no"}]}
+            """);
+        VerificationReport report = TokenizerVerification.Run(GptTokenizer.Open(DefaultModel.Folder), cases);
+        Directory.Delete(Path.GetDirectoryName(cases)!, recursive: true);
+        Assert.False(report.Sections.Single(section => section.Name == "texts of ids cut inside a character").Passed);
+    }
 
     [Fact]
     public void A_model_with_a_wrong_activation_does_not_pass()
@@ -76,6 +113,9 @@ public sealed class VerificationTests
         Assert.Contains("logits", report.Sections.Select(section => section.Name));
         Assert.Contains("hidden states", report.Sections.Select(section => section.Name));
         Assert.Contains("padded logits", report.Sections.Select(section => section.Name));
+        Assert.Equal(10, report.Sections.Count(section => section.Name.StartsWith("generation: ", StringComparison.Ordinal)));
+        Assert.Equal(4, report.Sections.Count(section => section.Name.StartsWith("scores: ", StringComparison.Ordinal)));
+        Assert.Equal(11, report.Sections.Count(section => section.Name.StartsWith("filter: ", StringComparison.Ordinal)));
     }
 
     private static LanguageModel Open(string folder, IBackend backend) => LanguageModel.Open(folder, new LanguageModelOptions { Backend = backend });

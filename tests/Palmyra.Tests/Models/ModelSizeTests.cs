@@ -41,8 +41,13 @@ public sealed class ModelSizeTests
     }
 
     [Fact]
-    public void Matrix_products_are_twelve_LCC_and_the_head() =>
-        Assert.Equal((12L * 12 * 768 * 768) + (50257L * 768), new ModelSize(Of("gpt2")).MatrixProductParameters);
+    public void Matrix_products_are_twelve_LCC_and_the_head()
+    {
+        var size = new ModelSize(Of("gpt2"));
+        Assert.Equal(12L * 12 * 768 * 768, size.LayerMatrixParameters);
+        Assert.Equal(50257L * 768, size.HeadParameters);
+        Assert.Equal(2 * ((12L * 12 * 768 * 768) + (50257L * 768)), size.BytesReadPerToken(MatrixFormat.F16));
+    }
 
     // The model card's training column is 6·N·D for every row.
     [Theory]
