@@ -1,0 +1,201 @@
+using System.Runtime.InteropServices;
+using Palmyra.Diagnostics;
+using Palmyra.Generation.Sampling;
+using Palmyra.Models;
+
+namespace Palmyra.Generation;
+
+/// <summary>Beam search and beam sampling as transformers does them: the open beams, and the step from one set to the next.</summary>
+/// <remarks>
+/// transformers starts with copies of the prompt that score −10⁹; here the search starts with the one prompt and opens beams as it
+/// finds continuations, which chooses the same ones.
+/// </remarks>
+internal sealed class BeamJob : GenerationJob
+{
+    private readonly FinishedBeams _finished;
+    private readonly RankedTokens _ranked = new();
+    private readonly RandomStream? _random;
+    private readonly List<BeamCandidate> _candidates = [];
+    private readonly Dictionary<Sequence, (float[] Raw, float[] Scores)> _collected = [];
+    private readonly int _vocabulary;
+
+    public BeamJob(GenerationRequest request, ModelConfig config, Func<ITokenDecoder>? decoder, CancellationToken cancellation)
+        : base(request, config, decoder, cancellation)
+    {
+        _vocabulary = config.VocabularySize;
+        _random = Seed is { } seed ? new RandomStream(seed, 0) : null;
+        _finished = new FinishedBeams(Options, MaxLength - PromptLength);
+    }
+
+    public override int Width => Options.NumBeams;
+
+    public override void Advance(Sequence sequence, Span<float> logits, PagePool pool)
+    {
+        Probabilities.LogSoftmax(logits);
+        float[] raw = logits.ToArray();
+        Pipeline.Process(sequence.Tokens, logits, Context);
+        _collected[sequence] = (raw, logits.ToArray());
+        if (_collected.Count < Open.Count)
+        {
+            return;
+        }
+
+        Sequence[] beams = [.. Open];
+        Rank(beams, Math.Max(2, 1 + EndTokens.Count) * Options.NumBeams);
+        bool done = Step(beams, pool);
+        _collected.Clear();
+        if (done || Open.Count == 0)
+        {
+            CloseAll(pool);
+        }
+        else if (Open[0].Tokens.Length >= MaxLength || TimeIsUp || (Options.StopStrings.Count > 0 && Open.All(EndsInStopString)))
+        {
+            FinishReason reason = Open[0].Tokens.Length >= MaxLength ? FinishReason.Length : TimeIsUp ? FinishReason.Time : FinishReason.StopString;
+            foreach (Sequence beam in Open)
+            {
+                _finished.Add(beam.Tokens.ToArray(), [.. beam.LogProbabilities], beam.Score, beam.Tokens.Length - PromptLength, reason);
+            }
+
+            CloseAll(pool);
+        }
+    }
+
+    protected override Sequence First() => new(Prompt, this);
+
+    protected override IReadOnlyList<GeneratedSequence> Results() =>
+        [.. _finished.Best(Options.NumReturnSequences).Select(beam => new GeneratedSequence
+        {
+            Tokens = beam.Tokens,
+            PromptLength = PromptLength,
+            FinishReason = beam.Reason,
+            Text = TextOf(beam),
+            LogProbabilities = beam.LogProbabilities,
+            Seed = Seed,
+            Score = beam.Score,
+        })];
+
+    // Candidates of all beams, best first; equal scores in the order of beam and id, as one flat top-k.
+    private void Rank(Sequence[] beams, int wanted)
+    {
+        _candidates.Clear();
+        for (int beam = 0; beam < beams.Length; beam++)
+        {
+            _ranked.Load(_collected[beams[beam]].Scores);
+            foreach (ulong key in _ranked.Top(_random is null ? wanted : _ranked.Count))
+            {
+                _candidates.Add(new BeamCandidate(beams[beam].Score + RankedTokens.Logit(key), beam, RankedTokens.Id(key)));
+            }
+        }
+
+        if (_random is not null)
+        {
+            Draw(wanted, _random);
+        }
+
+        _candidates.Sort(static (a, b) => a.Score != b.Score ? b.Score.CompareTo(a.Score) : (a.Beam, a.Token).CompareTo((b.Beam, b.Token)));
+        if (_candidates.Count > wanted)
+        {
+            _candidates.RemoveRange(wanted, _candidates.Count - wanted);
+        }
+    }
+
+    // Beam sampling: candidates drawn without replacement from the softmax of their scores.
+    private void Draw(int wanted, RandomStream random)
+    {
+        Span<BeamCandidate> all = CollectionsMarshal.AsSpan(_candidates);
+        double max = double.NegativeInfinity;
+        foreach (BeamCandidate candidate in all)
+        {
+            max = Math.Max(max, candidate.Score);
+        }
+
+        int drawn = 0;
+        while (drawn < Math.Min(wanted, all.Length))
+        {
+            double total = 0;
+            foreach (BeamCandidate candidate in all[drawn..])
+            {
+                total += Math.Exp(candidate.Score - max);
+            }
+
+            double threshold = random.NextUnit() * total;
+            int chosen = drawn;
+            for (double sum = Math.Exp(all[chosen].Score - max); sum <= threshold && chosen + 1 < all.Length; sum += Math.Exp(all[chosen].Score - max))
+            {
+                chosen++;
+            }
+
+            (all[drawn], all[chosen]) = (all[chosen], all[drawn]);
+            drawn++;
+        }
+
+        _candidates.RemoveRange(drawn, _candidates.Count - drawn);
+    }
+
+    // Returns whether the search is over.
+    private bool Step(Sequence[] beams, PagePool pool)
+    {
+        int opened = 0;
+        int newLength = beams[0].Tokens.Length + 1 - PromptLength;
+        for (int rank = 0; rank < _candidates.Count && opened < Options.NumBeams; rank++)
+        {
+            BeamCandidate candidate = _candidates[rank];
+            Sequence parent = beams[candidate.Beam];
+            float logProbability = _collected[parent].Raw[candidate.Token];
+            if (!EndTokens.Contains(candidate.Token))
+            {
+                Sequence beam = parent.Fork(pool, opened++, random: null, text: null);
+                beam.Append(candidate.Token, logProbability);
+                beam.Score = candidate.Score;
+                Add(beam);
+            }
+            else if (rank < Options.NumBeams)
+            {
+                _finished.Add(
+                    [.. parent.Tokens, candidate.Token], [.. parent.LogProbabilities, logProbability], candidate.Score, newLength, FinishReason.Eos);
+            }
+        }
+
+        foreach (Sequence beam in beams)
+        {
+            Close(beam, pool);
+        }
+
+        return _finished.NothingBetterCanCome(_candidates[0].Score, newLength);
+    }
+
+    private bool EndsInStopString(Sequence beam)
+    {
+        StopMatcher text = NewText()!;
+        bool stopped = false;
+        foreach (int token in beam.Tokens[PromptLength..])
+        {
+            stopped |= text.Push(token);
+        }
+
+        return stopped;
+    }
+
+    private string? TextOf(FinishedBeam beam)
+    {
+        StopMatcher? text = NewText();
+        if (text is null)
+        {
+            return null;
+        }
+
+        int end = beam.Tokens.Length - (beam.Reason == FinishReason.Eos ? 1 : 0);
+        bool stopped = false;
+        for (int i = PromptLength; i < end && !stopped; i++)
+        {
+            stopped = text.Push(beam.Tokens[i]);
+        }
+
+        if (!stopped)
+        {
+            text.End();
+        }
+
+        return text.Text;
+    }
+}

@@ -1,0 +1,286 @@
+using System.Runtime.CompilerServices;
+using System.Threading.Channels;
+using Palmyra.Diagnostics;
+using Palmyra.Models;
+using Palmyra.Tokenization;
+
+namespace Palmyra.Generation;
+
+/// <summary>Generates tokens from tokens: any number of requests at a time, each with its own options, decoded together.</summary>
+/// <remarks>
+/// Requests may come from any thread. One background thread runs the model while there is work, all open sequences in one batch; what a
+/// request yields does not depend on what else is in the batch. While a step runs, it holds a lock on the backend object, so others that
+/// take the same lock may use the same model. The cache grows to what is needed and is kept until <see cref="Dispose"/>.
+/// </remarks>
+public sealed class Generator : IDisposable
+{
+    private readonly Lock _gate = new();
+    private readonly Transformer _model;
+    private readonly Func<ITokenDecoder>? _decoder;
+    private readonly BatchRunner _runner;
+    private readonly int _mostPages;
+    private readonly List<GenerationJob> _submitted = [];
+    private readonly List<GenerationJob> _active = [];
+    private Task _engine = Task.CompletedTask;
+    private bool _working;
+    private bool _disposed;
+
+    /// <summary>Makes a generator for a model; it owns its cache and working memory, not the model.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="tokenizer">Turns tokens into text (special tokens become none); null if no text is wanted, and then stop strings are refused.</param>
+    /// <param name="rowBudget">Rows of a step that pieces of prompts may fill.</param>
+    /// <param name="maxCachedTokens">Tokens the cache may hold for all open sequences together; requests beyond that wait. A single
+    /// request always gets what it needs. 0 means four contexts.</param>
+    public Generator(Transformer model, GptTokenizer? tokenizer = null, int rowBudget = 512, long maxCachedTokens = 0)
+        : this(model, tokenizer is null ? null : () => new TextDecoder(tokenizer), rowBudget, maxCachedTokens)
+    {
+    }
+
+    /// <summary>The same with anything that makes a decoder for each sequence.</summary>
+    internal Generator(Transformer model, Func<ITokenDecoder>? decoder, int rowBudget, long maxCachedTokens)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(rowBudget);
+        ArgumentOutOfRangeException.ThrowIfNegative(maxCachedTokens);
+        _model = model;
+        _decoder = decoder;
+        _runner = new BatchRunner(model, rowBudget);
+        _mostPages = _runner.PagesFor(maxCachedTokens == 0 ? 4L * model.Config.ContextLength : maxCachedTokens);
+    }
+
+    /// <summary>Cache pages in use; 0 when nothing is being generated.</summary>
+    internal int PagesInUse => _runner.Pool.InUse;
+
+    /// <summary>Cache pages there are.</summary>
+    internal int PageCount => _runner.Pool.Count;
+
+    /// <summary>Generates from one prompt.</summary>
+    /// <param name="prompt">Token ids; empty means the bos token.</param>
+    /// <param name="options">How.</param>
+    /// <param name="cancellation">Looked at between steps.</param>
+    /// <returns><see cref="GenerationOptions.NumReturnSequences"/> sequences; beams best first, and fewer if fewer exist.</returns>
+    /// <exception cref="GenerationException">The options, the prompt or the model's limits forbid it.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public IReadOnlyList<GeneratedSequence> Generate(IReadOnlyList<int> prompt, GenerationOptions options, CancellationToken cancellation = default) =>
+        Generate([new GenerationRequest(prompt, options)], cancellation)[0];
+
+    /// <summary>Generates from many prompts together.</summary>
+    /// <param name="requests">The prompts, each with its options.</param>
+    /// <param name="cancellation">Looked at between steps.</param>
+    /// <returns>For each request its sequences.</returns>
+    /// <exception cref="GenerationException">A request's options, prompt or the model's limits forbid it; nothing was generated.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public IReadOnlyList<IReadOnlyList<GeneratedSequence>> Generate(IReadOnlyList<GenerationRequest> requests, CancellationToken cancellation = default) =>
+        GenerateAsync(requests, cancellation).GetAwaiter().GetResult();
+
+    /// <summary>Generates from many prompts together.</summary>
+    /// <param name="requests">The prompts, each with its options.</param>
+    /// <param name="cancellation">Looked at between steps.</param>
+    /// <returns>For each request its sequences.</returns>
+    /// <exception cref="GenerationException">A request's options, prompt or the model's limits forbid it; nothing was generated.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public async Task<IReadOnlyList<IReadOnlyList<GeneratedSequence>>> GenerateAsync(
+        IReadOnlyList<GenerationRequest> requests, CancellationToken cancellation = default)
+    {
+        using var failure = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        GenerationJob[] jobs = [.. requests.Select(request => GenerationJob.Create(request, _model.Config, _decoder, stream: null, failure.Token))];
+        Submit(jobs);
+        try
+        {
+            return await WhenAllOrFirstFailure([.. jobs.Select(job => job.Completion.Task)]).ConfigureAwait(false);
+        }
+        catch
+        {
+            // One request failed: the others of this call are of no use any more. They end before the caller hears of it.
+            await failure.CancelAsync().ConfigureAwait(false);
+            await Task.WhenAll(jobs.Select(job => (Task)job.Completion.Task)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            cancellation.ThrowIfCancellationRequested();
+            throw;
+        }
+    }
+
+    /// <summary>Generates from one prompt and yields each token as it comes.</summary>
+    /// <param name="request">The prompt and its options; no beams.</param>
+    /// <param name="cancellation">Ends the stream with <see cref="OperationCanceledException"/>. Leaving the loop early ends the work as well.</param>
+    /// <exception cref="GenerationException">The options, the prompt or the model's limits forbid it.</exception>
+    public async IAsyncEnumerable<GeneratedToken> StreamAsync(GenerationRequest request, [EnumeratorCancellation] CancellationToken cancellation = default)
+    {
+        if (request.Options.NumBeams > 1)
+        {
+            throw new GenerationException("Beam search (num_beams > 1) cannot be streamed, as no token is certain before the end; use Generate.");
+        }
+
+        // There is room for every token, so a slow reader never holds up the model.
+        Channel<GeneratedToken> channel = Channel.CreateUnbounded<GeneratedToken>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
+        using var leaving = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        GenerationJob job = GenerationJob.Create(request, _model.Config, _decoder, channel.Writer, leaving.Token);
+        Submit([job]);
+        try
+        {
+            await foreach (GeneratedToken token in channel.Reader.ReadAllAsync(cancellation).ConfigureAwait(false))
+            {
+                yield return token;
+            }
+        }
+        finally
+        {
+            await leaving.CancelAsync().ConfigureAwait(false);
+            await ((Task)job.Completion.Task).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    /// <summary>Cancels what is being generated and gives the memory back.</summary>
+    public void Dispose()
+    {
+        Task engine;
+        lock (_gate)
+        {
+            _disposed = true;
+            engine = _engine;
+        }
+
+        engine.GetAwaiter().GetResult();
+        _runner.Dispose();
+    }
+
+    private static async Task<IReadOnlyList<GeneratedSequence>[]> WhenAllOrFirstFailure(Task<IReadOnlyList<GeneratedSequence>>[] tasks)
+    {
+        await foreach (Task<IReadOnlyList<GeneratedSequence>> task in Task.WhenEach(tasks).ConfigureAwait(false))
+        {
+            await task.ConfigureAwait(false);
+        }
+
+        return [.. tasks.Select(task => task.Result)];
+    }
+
+    private void Submit(GenerationJob[] jobs)
+    {
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            _submitted.AddRange(jobs);
+            if (!_working && jobs.Length > 0)
+            {
+                _working = true;
+                _engine = Task.Factory.StartNew(Work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            }
+        }
+    }
+
+    private void Work()
+    {
+        while (Next())
+        {
+            foreach (bool cached in new[] { true, false })
+            {
+                Sequence[] sequences = [.. _active.Where(job => job.Options.UseCache == cached).SelectMany(job => job.Open)];
+                if (sequences.Length > 0)
+                {
+                    Step(sequences, cached);
+                }
+            }
+        }
+    }
+
+    // Ends what was cancelled, admits what fits; false when nothing is left to do.
+    private bool Next()
+    {
+        lock (_gate)
+        {
+            foreach (GenerationJob job in _submitted.Concat(_active).Where(job => _disposed || job.Cancellation.IsCancellationRequested).ToArray())
+            {
+                End(job, new OperationCanceledException(job.Cancellation));
+            }
+
+            while (_submitted.Count > 0 && Admit(_submitted[0]))
+            {
+            }
+
+            return _working = _active.Count > 0;
+        }
+    }
+
+    private bool Admit(GenerationJob job)
+    {
+        int pages = job.Options.UseCache
+            ? job.Width * _runner.PagesFor(job.MaxLength, job.Options.ContextOverflow == ContextOverflow.SlidingWindow)
+            : 0;
+        int reserved = _active.Sum(other => other.ReservedPages);
+        if (_active.Count > 0 && reserved + pages > _mostPages)
+        {
+            return false;
+        }
+
+        try
+        {
+            lock (_model.Backend)
+            {
+                // Growing copies pages, so it grows by doubling where the limit allows.
+                int needed = reserved + pages;
+                _runner.EnsurePages(needed <= PageCount ? needed : Math.Max(needed, Math.Min(2 * PageCount, _mostPages)));
+            }
+        }
+        catch (Exception error)
+        {
+            End(job, error);
+            return true;
+        }
+
+        job.ReservedPages = pages;
+        job.Start();
+        _submitted.Remove(job);
+        _active.Add(job);
+        return true;
+    }
+
+    private void Step(Sequence[] sequences, bool cached)
+    {
+        try
+        {
+            lock (_model.Backend)
+            {
+                _runner.Step(sequences, cached);
+            }
+        }
+        catch (Exception error)
+        {
+            // A failed operation leaves every sequence of the batch in doubt.
+            foreach (GenerationJob job in sequences.Select(sequence => sequence.Job).Distinct().ToArray())
+            {
+                End(job, error);
+            }
+
+            return;
+        }
+
+        for (int i = 0; i < _runner.Ready.Count; i++)
+        {
+            GenerationJob job = _runner.Ready[i].Job;
+            if (!_active.Contains(job))
+            {
+                continue;
+            }
+
+            try
+            {
+                job.Advance(_runner.Ready[i], _runner.Logits(i), _runner.Pool);
+                if (job.Open.Count == 0)
+                {
+                    End(job, error: null);
+                }
+            }
+            catch (Exception error)
+            {
+                // A request's own step failed (a user's function, a number that is none): the others go on.
+                End(job, error);
+            }
+        }
+    }
+
+    private void End(GenerationJob job, Exception? error)
+    {
+        _submitted.Remove(job);
+        _active.Remove(job);
+        job.CloseAll(_runner.Pool);
+        job.Complete(error);
+    }
+}
