@@ -9,6 +9,12 @@ namespace Palmyra;
 /// <remarks>Start here. One model is used by one thread at a time.</remarks>
 public sealed class LanguageModel : IDisposable
 {
+    private static readonly string[] CompanionFiles =
+    [
+        "generation_config.json", "tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt", "encoder.json", "vocab.bpe",
+        "added_tokens.json", "special_tokens_map.json",
+    ];
+
     private readonly Lazy<GptTokenizer> _tokenizer;
 
     private LanguageModel(string folder, TokenizerOptions? tokenizer, Transformer transformer, IReadOnlyList<string> unexpectedTensors)
@@ -65,12 +71,51 @@ public sealed class LanguageModel : IDisposable
         }
     }
 
+    /// <summary>Saves the model as transformers would: config.json, model.safetensors (in shards above 5 GB) and its other files.</summary>
+    /// <remarks>
+    /// All files are written under temporary names and then renamed: if anything fails, what the folder held is unchanged. Tokenizer files
+    /// and generation_config.json are copied from <see cref="Folder"/>.
+    /// </remarks>
+    /// <param name="folder">Where to; made if missing.</param>
+    /// <param name="type">F32, F16 or BF16; as the weights are stored in memory if null.</param>
+    /// <param name="cancellation">Stops the writing.</param>
+    /// <exception cref="Diagnostics.CheckpointException">The folder cannot be written.</exception>
+    public void Save(string folder, ElementType? type = null, CancellationToken cancellation = default)
+    {
+        ElementType stored = type ?? TypeOf(Transformer.Weights.Tokens.Format);
+        var others = new Dictionary<string, Action<Stream>>
+        {
+            ["config.json"] = stream => ModelConfigWriter.Write(Config, NameOf(stored), stream),
+        };
+        foreach (string name in CompanionFiles.Where(name => File.Exists(Path.Combine(Folder, name))))
+        {
+            byte[] bytes = File.ReadAllBytes(Path.Combine(Folder, name));
+            others[name] = stream => stream.Write(bytes);
+        }
+
+        SafetensorsWriter.WriteFolder(folder, TransformerWriter.Tensors(Transformer, stored), others: others, cancellation: cancellation);
+    }
+
     /// <summary>Gives the weights back and disposes the backend.</summary>
     public void Dispose()
     {
         Transformer.Dispose();
         Backend.Dispose();
     }
+
+    private static ElementType TypeOf(MatrixFormat format) => format switch
+    {
+        MatrixFormat.F16 => ElementType.F16,
+        MatrixFormat.BF16 => ElementType.BF16,
+        _ => ElementType.F32,
+    };
+
+    private static string NameOf(ElementType type) => type switch
+    {
+        ElementType.F16 => "float16",
+        ElementType.BF16 => "bfloat16",
+        _ => "float32",
+    };
 
     private static MatrixFormat FormatOf(ElementType type) => type switch
     {

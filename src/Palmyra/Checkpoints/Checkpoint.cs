@@ -157,7 +157,8 @@ public sealed class Checkpoint : IDisposable
                 ?? throw new CheckpointException($"{indexPath}: tensor '{tensor}' is said to lie in '{name}', which the folder does not have.");
             shards.Add(name, Path.GetExtension(name) == extension
                 ? OpenFile(path)
-                : throw new CheckpointException($"{indexPath}: tensor '{tensor}' is said to lie in '{name}'; a file ending in {extension} was expected."));
+                : throw new CheckpointException(
+                    $"{indexPath}: tensor '{tensor}' is said to lie in '{name}'; a file ending in {extension} was expected."));
         }
 
         var tensors = new OrderedDictionary<string, TensorView>(map.Count, StringComparer.Ordinal);
@@ -165,7 +166,8 @@ public sealed class Checkpoint : IDisposable
         {
             tensors.Add(tensor, shards[name].Tensors.TryGetValue(tensor, out TensorView? view)
                 ? view
-                : throw new CheckpointException($"{shards[name].Path}: tensor '{tensor}', which {Path.GetFileName(indexPath)} promises, is not in this file."));
+                : throw new CheckpointException(
+                    $"{shards[name].Path}: tensor '{tensor}', which {Path.GetFileName(indexPath)} promises, is not in this file."));
         }
 
         return tensors;

@@ -84,7 +84,8 @@ public static class SafetensorsReader
         if (source.Length < LengthBytes)
         {
             throw new CheckpointException(
-                $"{path}: the file has {source.Length} bytes; a safetensors file starts with an {LengthBytes}-byte header length. Is the download complete?");
+                $"{path}: the file has {source.Length} bytes; a safetensors file starts with an {LengthBytes}-byte header length. "
+                + "Is the download complete?");
         }
 
         ulong length = BinaryPrimitives.ReadUInt64LittleEndian(source.Slice(0, LengthBytes));
@@ -194,7 +195,8 @@ public static class SafetensorsReader
 
         if (type is null || shape is null || offsets is not { Length: 2 })
         {
-            throw new CheckpointException($"{path}: tensor '{name}' was expected to have dtype, shape and data_offsets [begin, end]; one is missing or incomplete.");
+            throw new CheckpointException(
+                $"{path}: tensor '{name}' was expected to have dtype, shape and data_offsets [begin, end]; one is missing or incomplete.");
         }
 
         return Verified(path, name, type.Value, shape, offsets[0], offsets[1]);
@@ -222,7 +224,8 @@ public static class SafetensorsReader
             if (reader.TokenType != JsonTokenType.Number || !reader.TryGetInt64(out long value) || value < 0)
             {
                 throw new CheckpointException(
-                    $"{path}: tensor '{name}': {key} was expected to hold integers from 0 to {long.MaxValue}; element {values.Count} is something else.");
+                    $"{path}: tensor '{name}': {key} was expected to hold integers from 0 to {long.MaxValue}; "
+                    + $"element {values.Count} is something else.");
             }
 
             if (values.Count == most)
@@ -252,7 +255,8 @@ public static class SafetensorsReader
         return expected == end - begin
             ? new Entry(type, shape, begin, end)
             : throw new CheckpointException(
-                $"{path}: tensor '{name}' ({TypeName(type)} [{string.Join(", ", shape)}]) takes {expected} bytes, but data_offsets [{begin}, {end}] give it {end - begin}.");
+                $"{path}: tensor '{name}' ({TypeName(type)} [{string.Join(", ", shape)}]) takes {expected} bytes, "
+                + $"but data_offsets [{begin}, {end}] give it {end - begin}.");
     }
 
     private static void CheckCoverage(OrderedDictionary<string, Entry> entries, long dataLength, string path)
@@ -281,7 +285,8 @@ public static class SafetensorsReader
         if (covered != dataLength)
         {
             throw new CheckpointException(
-                $"{path}: the tensors end at byte {covered} of the data, but the file holds {dataLength}; {dataLength - covered} bytes belong to nothing.");
+                $"{path}: the tensors end at byte {covered} of the data, but the file holds {dataLength}; "
+                + $"{dataLength - covered} bytes belong to nothing.");
         }
     }
 

@@ -48,6 +48,7 @@ public static partial class SafetensorsWriter
     /// <param name="tensors">The tensors, with different names.</param>
     /// <param name="maxShardSize">The most bytes of tensors in one file; a tensor larger than that has a file of its own.</param>
     /// <param name="metadata">The pairs of <c>__metadata__</c>; {"format": "pt"}, which transformers asks for, if null.</param>
+    /// <param name="others">Files that belong to the same save (config.json, the tokenizer's), by plain name; or null.</param>
     /// <param name="cancellation">Stops the writing; the old files stay.</param>
     /// <exception cref="ArgumentException">Two tensors have one name, or a name is reserved.</exception>
     /// <exception cref="CheckpointException">The files cannot be written. While tensors are being written the old ones are unchanged.</exception>
@@ -56,6 +57,7 @@ public static partial class SafetensorsWriter
         IReadOnlyList<TensorSource> tensors,
         long maxShardSize = DefaultMaxShardSize,
         IReadOnlyDictionary<string, string>? metadata = null,
+        IReadOnlyDictionary<string, Action<Stream>>? others = null,
         CancellationToken cancellation = default)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(maxShardSize);
@@ -79,6 +81,11 @@ public static partial class SafetensorsWriter
             {
                 files.Stage(Path.Combine(folder, IndexFile), stream => WriteIndex(stream, shards, written));
                 written.Add(IndexFile);
+            }
+
+            foreach ((string name, Action<Stream> write) in others ?? new Dictionary<string, Action<Stream>>())
+            {
+                files.Stage(Path.Combine(folder, name), write);
             }
 
             files.Commit();

@@ -99,7 +99,8 @@ public sealed class TensorView
         if (!Type.IsFloat() || Count > Array.MaxLength / sizeof(double))
         {
             throw new CheckpointException(
-                $"{File}: tensor '{Name}' was expected to hold at most {Array.MaxLength / sizeof(double)} floating-point numbers; found {Type} {ShapeText}.");
+                $"{File}: tensor '{Name}' was expected to hold at most {Array.MaxLength / sizeof(double)} floating-point numbers; "
+                + $"found {Type} {ShapeText}.");
         }
 
         var values = new float[Count];

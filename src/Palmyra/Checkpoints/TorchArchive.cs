@@ -80,7 +80,8 @@ public static class TorchArchive
             if (entry.Length != storage.Count * storage.Type.Size())
             {
                 throw new CheckpointException(
-                    $"storage '{name}' of {storage.Count} {storage.Type} was expected to have {storage.Count * storage.Type.Size()} bytes; found {entry.Length}.");
+                    $"storage '{name}' of {storage.Count} {storage.Type} was expected to have "
+                    + $"{storage.Count * storage.Type.Size()} bytes; found {entry.Length}.");
             }
 
             places.Add(storage.Key, entry.Offset);
@@ -140,7 +141,8 @@ public static class TorchArchive
             if (count != storage.Count || count * storage.Type.Size() > source.Length - position)
             {
                 throw new CheckpointException(
-                    $"storage '{key}' was expected to hold {storage.Count} {storage.Type}; found {count}, with {source.Length - position} bytes left in the file.");
+                    $"storage '{key}' was expected to hold {storage.Count} {storage.Type}; found {count}, "
+                    + $"with {source.Length - position} bytes left in the file.");
             }
 
             if (!places.TryAdd(key, position))

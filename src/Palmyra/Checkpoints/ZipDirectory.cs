@@ -104,7 +104,8 @@ internal static class ZipDirectory
         if (method != 0 || (U16(central[8..]) & Encrypted) != 0)
         {
             throw new CheckpointException(
-                $"its entry '{name}' is {(method == 0 ? "encrypted" : $"compressed (method {method})")}; torch.save stores entries plainly, so save the file again with it.");
+                $"its entry '{name}' is {(method == 0 ? "encrypted" : $"compressed (method {method})")}; "
+                + "torch.save stores entries plainly, so save the file again with it.");
         }
 
         long compressed = U32(central[20..]);

@@ -26,7 +26,7 @@ public sealed class GptTokenizer
         BosId = Resolve(config.Bos);
         EosId = Resolve(config.Eos);
         PadId = Resolve(config.Pad);
-        UnkId = Resolve(config.Unk) ?? (definition.UnknownToken is { } unknown ? IdOf(unknown) : null);
+        UnkId = Resolve(config.Unk);
         foreach (var other in config.OtherSpecials)
         {
             Resolve(other);
@@ -39,6 +39,8 @@ public sealed class GptTokenizer
             UnkId ??= endOfText;
         }
         _specialIds.UnionWith(new[] { BosId, EosId, PadId, UnkId }.OfType<int>());
+        // The model's own unknown token stands in for words but is not cut out of texts, as in transformers.
+        UnkId = definition.UnknownToken is { } unknown && config.Unk is null ? IdOf(unknown) ?? UnkId : UnkId;
         foreach (var id in _specialIds)
         {
             added[id] = added.TryGetValue(id, out var known) ? known with { IsSpecial = true } : new AddedToken(id, TokenText(id), IsSpecial: true);

@@ -25,6 +25,8 @@ internal sealed class Vocabulary
 
     public bool TryGetId(string spelling, out int id) => _ids.TryGetValue(spelling, out id);
 
+    public bool Contains(ReadOnlySpan<char> spelling) => _ids.GetAlternateLookup<ReadOnlySpan<char>>().ContainsKey(spelling);
+
     /// <summary>The spelling of an id, or null where no token has it.</summary>
     public string? SpellingOf(int id) => (uint)id < (uint)_spellings.Count ? _spellings[id] : null;
 

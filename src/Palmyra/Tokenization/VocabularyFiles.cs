@@ -68,18 +68,21 @@ internal static class VocabularyFiles
             {
                 throw new TokenizationException($"{path}, {place}: '{merge}' is not a merge; expected two tokens with one space between them.");
             }
-            Require(merge[..space], merge, place);
-            Require(merge[(space + 1)..], merge, place);
-            Require(string.Concat(merge.AsSpan(0, space), merge.AsSpan(space + 1)), merge, place);
+            Require(merge.AsSpan(0, space), merge, place);
+            Require(merge.AsSpan(space + 1), merge, place);
+            var product = merge.Length <= 256 ? stackalloc char[merge.Length - 1] : new char[merge.Length - 1];
+            merge.AsSpan(0, space).CopyTo(product);
+            merge.AsSpan(space + 1).CopyTo(product[space..]);
+            Require(product, merge, place);
             if (!_seen.Add(merge))
             {
                 throw new TokenizationException($"{path}, {place}: the merge '{merge}' comes a second time; the file is damaged.");
             }
         }
 
-        private void Require(string token, string merge, string place)
+        private void Require(ReadOnlySpan<char> token, string merge, string place)
         {
-            if (!vocabulary.TryGetId(token, out _))
+            if (!vocabulary.Contains(token))
             {
                 throw new TokenizationException(
                     $"{path}, {place}: the merge '{merge}' needs the token '{token}', which the vocabulary does not have; the two files do not belong together.");

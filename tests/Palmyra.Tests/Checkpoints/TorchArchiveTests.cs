@@ -149,8 +149,19 @@ public sealed class TorchArchiveTests
         Refused(astray, "zip64 end record is missing");
     }
 
+    [Theory]
+    [InlineData(1000)]
+    [InlineData(int.MaxValue / 2)]
+    public void AnEntryThatReachesOutsideTheFileIsRefusedEvenIfThePickleAgrees(int elements)
+    {
+        byte[] pickle = Pickle.StateDict(("t", Pickle.Tensor("0", elements, 0, [elements], [1])));
+        Refused(Zip64(pickle, SixFloats, claimed: elements * 4L), "does not lie inside the file");
+        Refused(Zip64(pickle, SixFloats, claimed: long.MaxValue), "does not lie inside the file");
+        Refused(Zip64(pickle, SixFloats, claimed: -1), "does not lie inside the file");
+    }
+
     // Every 32-bit place says "see the 64-bit one", as an archive over 4 GB has it.
-    private static byte[] Zip64(byte[] pickle, byte[] storage)
+    private static byte[] Zip64(byte[] pickle, byte[] storage, long? claimed = null)
     {
         var file = new MemoryStream();
         var directory = new MemoryStream();
@@ -180,8 +191,8 @@ public sealed class TorchArchiveTests
             entries.Write(uint.MaxValue);
             entries.Write(utf8);
             entries.Write([0x34, 0x12, 3, 0, 9, 9, 9, 1, 0, 24, 0]); // another field, then the zip64 one
-            entries.Write((long)data.Length);
-            entries.Write((long)data.Length);
+            entries.Write(claimed is { } size && data == storage ? size : data.Length);
+            entries.Write(claimed is { } compressed && data == storage ? compressed : data.Length);
             entries.Write(local);
         }
 

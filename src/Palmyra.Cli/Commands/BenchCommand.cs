@@ -1,0 +1,141 @@
+using System.CommandLine;
+using System.Diagnostics;
+using Palmyra.Backends;
+using Palmyra.Models;
+using Palmyra.Storyteller;
+
+namespace Palmyra.Cli.Commands;
+
+/// <summary><c>palmyra bench</c>: speed of prefill and decode, beside what the machine can do in the same seconds.</summary>
+internal static class BenchCommand
+{
+    private const int DefaultPrompt = 512;
+    private const int DefaultDecode = 128;
+
+    public static Command Create()
+    {
+        var model = new Argument<string?>("MODEL") { Description = "A model's folder or id; the storyteller by default.", Arity = ArgumentArity.ZeroOrOne };
+        var preset = new Option<string?>("--preset") { Description = "Measure the shape of a preset, with random weights.", HelpName = "NAME" };
+        var prompt = new Option<int?>("--prompt-tokens") { Description = $"Tokens of the prompt; {DefaultPrompt}, or what the context leaves.", HelpName = "N" };
+        var decode = new Option<int?>("--decode-tokens") { Description = $"Tokens decoded after it; {DefaultDecode}, or a quarter of the context.", HelpName = "N" };
+        var rounds = new Option<int>("--rounds") { Description = "Rounds of measurements, at least 5; medians are reported.", DefaultValueFactory = _ => 5, HelpName = "N" };
+        var json = new Option<bool>("--json") { Description = "Write JSON." };
+        var options = new ModelOptions();
+        var command = new Command(
+            "bench",
+            "Measure prefill and decode, as shares of the memory bandwidth and arithmetic peak measured in turn with them.")
+        {
+            model, preset, prompt, decode, rounds, json,
+        };
+        options.AddTo(command, model: false);
+        command.SetAction((parsed, cancellation) =>
+        {
+            if (parsed.GetValue(rounds) is < 5 or > 1000)
+            {
+                throw new UsageException($"--rounds was expected to be 5 to 1000; found {parsed.GetValue(rounds)}.");
+            }
+
+            ModelPreset? shape = PresetOf(parsed.GetValue(preset), parsed.GetValue(model));
+            long start = Stopwatch.GetTimestamp();
+            using OpenedModel opened = shape is null
+                ? new OpenedModel(options.Open(parsed, parsed.GetValue(model) ?? DefaultModel.Folder, cancellation))
+                : new OpenedModel(Random(shape, options.CreateBackend(parsed), options.Format(parsed) ?? MatrixFormat.F32, cancellation));
+            double load = Stopwatch.GetElapsedTime(start).TotalSeconds;
+            int context = opened.Transformer.Config.ContextLength;
+            int decodeTokens = parsed.GetValue(decode) ?? Math.Min(DefaultDecode, context / 4);
+            int promptTokens = parsed.GetValue(prompt) ?? Math.Min(DefaultPrompt, Math.Max(1, context - decodeTokens));
+            if (promptTokens < 1 || decodeTokens < 1 || promptTokens > context - decodeTokens)
+            {
+                throw new UsageException(
+                    $"--prompt-tokens and --decode-tokens were expected to be positive and at most {context} together, the model's context; found {promptTokens} and {decodeTokens}.");
+            }
+
+            int threads = parsed.GetValue(options.Backend) == "reference" ? 1 : options.ThreadCount(parsed);
+            using var measurement = new SpeedMeasurement(opened.Transformer, promptTokens, decodeTokens, threads);
+            SpeedReport report = measurement.Run(opened.Name, load, parsed.GetValue(rounds), cancellation);
+            if (parsed.GetValue(json))
+            {
+                Terminal.Json(report.WriteJson);
+            }
+            else
+            {
+                report.WriteText(Console.Out);
+            }
+
+            return Task.FromResult(ExitCode.Done);
+        });
+        return command;
+    }
+
+    private static ModelPreset? PresetOf(string? preset, string? model)
+    {
+        if (preset is not null && model is not null)
+        {
+            throw new UsageException("Give a model or --preset, not both.");
+        }
+
+        string? name = preset ?? (model is not null && !Path.Exists(model) && ModelPresets.Find(model) is not null ? model : null);
+        if (name is null)
+        {
+            return null;
+        }
+
+        ModelPreset found = ModelPresets.Find(name)
+            ?? throw new UsageException($"'{name}' is no preset.{Nearest.Suggest(name, ModelPresets.All.Select(known => known.Name))} 'palmyra inspect --list' lists them.");
+        return found.Runnable is null ? throw new UsageException($"{found.Name} cannot be run. {found.Note}") : found;
+    }
+
+    private static (string Name, Transformer Transformer) Random(ModelPreset preset, IBackend backend, MatrixFormat format, CancellationToken cancellation)
+    {
+        try
+        {
+            ModelConfig config = preset.Runnable!;
+            long needed = new ModelSize(config).WeightBytes(format);
+            long available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+            if (needed > available)
+            {
+                throw new UsageException(
+                    $"{preset.Name} in {format.ToString().ToLowerInvariant()} needs {Columns.Bytes(needed)} for its weights; this machine has {Columns.Bytes(available)}. Choose a smaller preset or --dtype bf16.");
+            }
+
+            var weights = new RandomWeights(config, seed: 1);
+            Transformer transformer = Terminal.WithProgress(
+                "making weights", progress => TransformerLoader.Load(config, backend, format, weights.View, progress, cancellation));
+            return (preset.Name, transformer);
+        }
+        catch
+        {
+            backend.Dispose();
+            throw;
+        }
+    }
+
+    private sealed class OpenedModel : IDisposable
+    {
+        private readonly LanguageModel? _model;
+
+        public OpenedModel(LanguageModel model)
+        {
+            _model = model;
+            (Name, Transformer) = (Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(model.Folder))), model.Transformer);
+        }
+
+        public OpenedModel((string Name, Transformer Transformer) random) => (Name, Transformer) = random;
+
+        public string Name { get; }
+
+        public Transformer Transformer { get; }
+
+        public void Dispose()
+        {
+            if (_model is not null)
+            {
+                _model.Dispose();
+                return;
+            }
+
+            Transformer.Dispose();
+            Transformer.Backend.Dispose();
+        }
+    }
+}

@@ -1,0 +1,147 @@
+using System.CommandLine;
+using System.Globalization;
+using Palmyra.Evaluation;
+using Palmyra.Tokenization;
+
+namespace Palmyra.Cli.Commands;
+
+/// <summary><c>palmyra score</c>: the log-probability of every token of a text, their sum and mean, and the perplexity.</summary>
+internal static class ScoreCommand
+{
+    public static Command Create()
+    {
+        var text = new Argument<string?>("TEXT") { Description = "The text; '-' reads standard input.", Arity = ArgumentArity.ZeroOrOne };
+        Option<string?> file = TextInput.FileOption("Score a whole file's text.");
+        var ids = new Option<string?>("--ids") { Description = "Score these token ids instead of a text.", HelpName = "IDS" };
+        var idsFile = new Option<string?>("--ids-file") { Description = "Score a file of 16-bit little-endian token ids.", HelpName = "FILE" };
+        var window = new Option<int?>("--window") { Description = "Tokens the model sees at once; the whole context by default.", HelpName = "N" };
+        var stride = new Option<int?>("--stride") { Description = "Tokens from one window's start to the next; the window by default.", HelpName = "N" };
+        var splitRegex = new Option<string?>("--split-regex") { Description = "How a word-level vocabulary splits text.", HelpName = "REGEX" };
+        var summary = new Option<bool>("--summary") { Description = "Leave the single tokens out." };
+        var json = new Option<bool>("--json") { Description = "Write JSON." };
+        var options = new ModelOptions();
+        var command = new Command(
+            "score",
+            "Score a text: in each window every token but the first is predicted from the tokens before it in the window.")
+        {
+            text, file, ids, idsFile, window, stride, splitRegex, summary, json,
+        };
+        options.AddTo(command);
+        command.SetAction((parsed, cancellation) =>
+        {
+            string[] sources = [.. new[] { text.Name, "--file", "--ids", "--ids-file" }.Where(name => parsed.GetValue<string?>(name) is not null)];
+            if (sources.Length > 1)
+            {
+                throw new UsageException($"Give one thing to score; found {string.Join(" and ", sources)}.");
+            }
+
+            bool hasIds = sources is ["--ids"] or ["--ids-file"];
+            string? words = hasIds ? null : TextInput.One(parsed.GetValue(text), parsed.GetValue(file), "a text to score");
+            using LanguageModel model = options.Open(parsed, cancellation);
+            GptTokenizer? tokenizer = hasIds && parsed.GetValue(summary) ? null : TokenizerOf(model, parsed.GetValue(splitRegex), required: !hasIds);
+            int[] tokens = parsed.GetValue(ids) is string list ? IdList.Parse(list, "--ids")
+                : parsed.GetValue(idsFile) is string path ? IdList.ReadPacked(path)
+                : tokenizer!.Encode(words!);
+            tokens.Within(model.Config.VocabularySize, hasIds ? sources[0] : "The text");
+            if (tokens.Length < 2)
+            {
+                throw new UsageException($"There must be at least two tokens to score one; found {tokens.Length}.");
+            }
+
+            int context = model.Config.ContextLength;
+            int size = Between(parsed.GetValue(window) ?? Math.Min(context, Math.Max(2, tokens.Length)), 2, context, "--window");
+            int step = Between(parsed.GetValue(stride) ?? size, 1, size, "--stride");
+            using var scorer = new Scorer(model.Transformer);
+            IReadOnlyList<TokenScore> scores = Terminal.WithProgress(
+                "scoring", progress => scorer.ScoreWindows(tokens, size, step, progress, cancellation));
+            var result = new ScoredText(tokens.Length, scores, size, step);
+            if (parsed.GetValue(json))
+            {
+                result.WriteJson(parsed.GetValue(summary) ? null : tokenizer, !parsed.GetValue(summary));
+            }
+            else
+            {
+                result.WriteText(Console.Out, tokenizer, !parsed.GetValue(summary));
+            }
+
+            return Task.FromResult(ExitCode.Done);
+        });
+        return command;
+    }
+
+    // Scoring ids needs no tokenizer: the pieces are shown if the folder has one.
+    private static GptTokenizer? TokenizerOf(LanguageModel model, string? splitRegex, bool required)
+    {
+        try
+        {
+            return TokenizeCommand.Open(model.Folder, splitRegex);
+        }
+        catch (Diagnostics.TokenizationException) when (!required)
+        {
+            return null;
+        }
+    }
+
+    private static int Between(int value, int least, int most, string option) =>
+        value >= least && value <= most ? value : throw new UsageException($"{option} was expected to be {least} to {most}; found {value}.");
+
+    /// <summary>A scored text's figures, in nats.</summary>
+    private sealed record ScoredText(int Tokens, IReadOnlyList<TokenScore> Scores, int Window, int Stride)
+    {
+        private double Sum { get; } = Scores.Sum(score => (double)score.LogProbability);
+
+        private double Mean => Sum / Scores.Count;
+
+        public void WriteText(TextWriter output, GptTokenizer? tokenizer, bool withTokens)
+        {
+            if (withTokens)
+            {
+                Columns.Write(output, "rrl", Scores
+                    .Select(score => new[] { $"{score.Id}", score.LogProbability.ToString("F5", CultureInfo.InvariantCulture), tokenizer?.TokenText(score.Id) ?? string.Empty })
+                    .Prepend(["id", "ln p", "piece"]));
+                output.WriteLine();
+            }
+
+            Columns.Write(output, "ll",
+            [
+                ["tokens scored", $"{Columns.Count(Scores.Count)} of {Columns.Count(Tokens)}, windows of {Columns.Count(Window)} every {Columns.Count(Stride)}"],
+                ["sum of ln p", Sum.ToString("F5", CultureInfo.InvariantCulture)],
+                ["mean of ln p", Mean.ToString("F5", CultureInfo.InvariantCulture)],
+                ["perplexity", Math.Exp(-Mean).ToString("F3", CultureInfo.InvariantCulture)],
+            ]);
+        }
+
+        public void WriteJson(GptTokenizer? tokenizer, bool withTokens) => Terminal.Json(writer =>
+        {
+            writer.WriteStartObject();
+            writer.WriteNumber("tokens", Tokens);
+            writer.WriteNumber("scored", Scores.Count);
+            writer.WriteNumber("window", Window);
+            writer.WriteNumber("stride", Stride);
+            writer.WriteNumber("sum", Sum);
+            writer.WriteNumber("mean", Mean);
+            writer.WriteNumber("perplexity", Math.Exp(-Mean));
+            if (withTokens)
+            {
+                writer.WriteStartArray("scores");
+                foreach (TokenScore score in Scores)
+                {
+                    writer.WriteStartObject();
+                    writer.WriteNumber("id", score.Id);
+                    if (tokenizer is not null)
+                    {
+                        writer.WriteString("piece", tokenizer.TokenText(score.Id));
+                    }
+
+                    writer.WriteNumber("log_prob", score.LogProbability);
+                    writer.WriteNumber("best", score.Best);
+                    writer.WriteEndObject();
+                }
+
+                writer.WriteEndArray();
+            }
+
+            writer.WriteEndObject();
+        });
+    }
+}

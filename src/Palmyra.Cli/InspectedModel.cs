@@ -1,0 +1,68 @@
+using Palmyra.Checkpoints;
+using Palmyra.Models;
+
+namespace Palmyra.Cli;
+
+/// <summary>What <c>inspect</c> looks at: a preset, or a checkpoint whose weights may or may not be there.</summary>
+internal sealed class InspectedModel : IDisposable
+{
+    private readonly Checkpoint? _checkpoint;
+
+    public InspectedModel(ModelPreset preset)
+    {
+        Name = preset.Name;
+        Preset = preset;
+        Config = preset.Published;
+        Parameters = preset.ParameterCount;
+    }
+
+    public InspectedModel(Checkpoint checkpoint)
+    {
+        _checkpoint = checkpoint;
+        Name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(checkpoint.Folder)));
+        try
+        {
+            Config = ModelConfigReader.ReadFile(checkpoint.ConfigPath);
+            HasWeights = Directory.EnumerateFiles(checkpoint.Folder).Any(file =>
+                Path.GetFileName(file) is "model.safetensors" or "model.safetensors.index.json" or "pytorch_model.bin" or "pytorch_model.bin.index.json");
+            Unexpected = HasWeights ? new CheckpointWeights(Config, checkpoint.Tensors, checkpoint.Folder).Unexpected : [];
+        }
+        catch
+        {
+            checkpoint.Dispose();
+            throw;
+        }
+
+        Parameters = new ModelSize(Config).Parameters;
+    }
+
+    public string Name { get; }
+
+    public ModelPreset? Preset { get; }
+
+    public ModelConfig Config { get; }
+
+    public long Parameters { get; }
+
+    public bool HasWeights { get; }
+
+    /// <summary>The files the weights lie in.</summary>
+    public IReadOnlyList<string> WeightFiles => HasWeights ? _checkpoint!.WeightFiles : [];
+
+    /// <summary>Tensors the model has no use for.</summary>
+    public IReadOnlyList<string> Unexpected { get; } = [];
+
+    /// <summary>The number types of the stored tensors, each once.</summary>
+    public IReadOnlyList<string> StoredTypes => HasWeights
+        ? [.. _checkpoint!.Tensors.Values.Select(tensor => tensor.Type.ToString()).Distinct().Order(StringComparer.Ordinal)]
+        : [];
+
+    /// <summary>The tensors: as stored, or as the family would store them.</summary>
+    public IEnumerable<(string Name, IReadOnlyList<long> Shape, string Type)> Tensors => HasWeights
+        ? _checkpoint!.Tensors.Values.Select(tensor => (tensor.Name, tensor.Shape, tensor.Type.ToString()))
+        : new WeightMap(Config).All
+            .Where(entry => Preset is not { ComputedPositions: true } || entry.Name != "transformer.wpe.weight")
+            .Select(entry => (entry.Name, entry.FileShape, "-"));
+
+    public void Dispose() => _checkpoint?.Dispose();
+}

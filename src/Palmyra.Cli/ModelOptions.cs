@@ -1,0 +1,108 @@
+using System.CommandLine;
+using Palmyra.Backends;
+using Palmyra.Backends.Cpu;
+using Palmyra.Backends.Reference;
+using Palmyra.Models;
+using Palmyra.Storyteller;
+
+namespace Palmyra.Cli;
+
+/// <summary>The options of every command that runs a model: which, how its matrices are stored, and where it runs.</summary>
+internal sealed class ModelOptions
+{
+    private static readonly string[] DTypes = ["auto", "f32", "f16", "bf16"];
+    private static readonly string[] Backends = ["cpu", "reference"];
+
+    /// <summary>The model: a folder, an id in the local Hugging Face cache, or absent for the model that ships with Palmyra.</summary>
+    public Option<string?> Model { get; } = new("--model", "-m")
+    {
+        Description = "A model's folder, or its id in the local Hugging Face cache; the storyteller that ships with Palmyra by default.",
+        HelpName = "FOLDER|ID",
+    };
+
+    public Option<string> DType { get; } = Choice("--dtype", "How matrices are stored in memory; auto keeps what the checkpoint has.", DTypes);
+
+    public Option<string> Backend { get; } = Choice("--backend", "What computes: the fast CPU kernels, or the plain loops that define every operation.", Backends);
+
+    public Option<int?> Threads { get; } = new("--threads")
+    {
+        Description = "Threads of the cpu backend; all processors by default. Results do not depend on it.",
+        HelpName = "N",
+    };
+
+    /// <summary>Adds the options to a command; <paramref name="model"/> says whether --model is among them.</summary>
+    public void AddTo(Command command, bool model = true)
+    {
+        if (model)
+        {
+            command.Add(Model);
+        }
+
+        command.Add(DType);
+        command.Add(Backend);
+        command.Add(Threads);
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(Threads) is int threads)
+            {
+                if (threads is < 1 or > 1024)
+                {
+                    result.AddError($"--threads was expected to be 1 to 1024; found {threads}.");
+                }
+                else if (result.GetValue(Backend) == "reference")
+                {
+                    result.AddError("--threads is for the cpu backend; the reference backend has one thread.");
+                }
+            }
+        });
+    }
+
+    /// <summary>Opens the model the options name.</summary>
+    public LanguageModel Open(ParseResult parsed, CancellationToken cancellation) =>
+        Open(parsed, parsed.GetValue(Model) ?? DefaultModel.Folder, cancellation);
+
+    /// <summary>Opens a model as the options say.</summary>
+    public LanguageModel Open(ParseResult parsed, string folderOrId, CancellationToken cancellation)
+    {
+        RefuseNearMiss(folderOrId);
+        return Terminal.WithProgress("loading", progress => LanguageModel.Open(
+            folderOrId,
+            new LanguageModelOptions { Backend = CreateBackend(parsed), Format = Format(parsed), Progress = progress },
+            cancellation));
+    }
+
+    /// <summary>The backend the options name; the caller disposes it.</summary>
+    public IBackend CreateBackend(ParseResult parsed) => new CheckedBackend(parsed.GetValue(Backend) == "reference"
+        ? new ReferenceBackend()
+        : new CpuBackend(new CpuOptions { Threads = ThreadCount(parsed) }));
+
+    /// <summary>The threads of the cpu backend.</summary>
+    public int ThreadCount(ParseResult parsed) => parsed.GetValue(Threads) ?? Environment.ProcessorCount;
+
+    /// <summary>The format the options name; null for the checkpoint's own.</summary>
+    public MatrixFormat? Format(ParseResult parsed) => parsed.GetValue(DType) switch
+    {
+        "f32" => MatrixFormat.F32,
+        "f16" => MatrixFormat.F16,
+        "bf16" => MatrixFormat.BF16,
+        _ => null,
+    };
+
+    /// <summary>An option that takes one of a few words, the first by default.</summary>
+    public static Option<string> Choice(string name, string description, params string[] words)
+    {
+        var option = new Option<string>(name) { Description = description, DefaultValueFactory = _ => words[0], HelpName = string.Join('|', words) };
+        option.AcceptOnlyFromAmong(words);
+        return option;
+    }
+
+    // A preset has a shape and no weights: only inspect and bench take one.
+    private static void RefuseNearMiss(string folderOrId)
+    {
+        if (!Directory.Exists(folderOrId) && !folderOrId.Contains('/') && ModelPresets.Find(folderOrId) is ModelPreset preset && preset.Name != "gpt2")
+        {
+            throw new UsageException(
+                $"'{folderOrId}' names a preset, which has a shape but no weights; give the folder of a checkpoint (inspect and bench take presets).");
+        }
+    }
+}

@@ -1,0 +1,8 @@
+namespace Palmyra.Cli;
+
+/// <summary>One round of measurements.</summary>
+/// <param name="PrefillSeconds">The prompt, up to its last token's logits.</param>
+/// <param name="DecodeSeconds">All decoded tokens.</param>
+/// <param name="Bandwidth">What the machine read, GB/s.</param>
+/// <param name="Peak">What the machine computed, GFLOP/s.</param>
+internal sealed record SpeedRound(double PrefillSeconds, double DecodeSeconds, double Bandwidth, double Peak);

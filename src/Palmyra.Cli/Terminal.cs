@@ -1,0 +1,62 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Spectre.Console;
+
+namespace Palmyra.Cli;
+
+/// <summary>Where output goes: results to stdout, as text or JSON; notes and progress to stderr, and only if a person is looking at it.</summary>
+internal static class Terminal
+{
+    private static readonly JsonWriterOptions JsonOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>Whether stderr is a terminal.</summary>
+    public static bool IsWatched => !Console.IsErrorRedirected;
+
+    /// <summary>Writes one JSON value on a line of its own.</summary>
+    public static void Json(Action<Utf8JsonWriter> write)
+    {
+        using var bytes = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(bytes, JsonOptions))
+        {
+            write(writer);
+        }
+
+        bytes.WriteByte((byte)'\n');
+        Console.Out.Flush();
+        using Stream output = Console.OpenStandardOutput();
+        output.Write(bytes.GetBuffer().AsSpan(0, (int)bytes.Length));
+    }
+
+    /// <summary>Tells a watching person something that is not a result.</summary>
+    public static void Note(string text)
+    {
+        if (IsWatched)
+        {
+            Console.Error.WriteLine(text);
+        }
+    }
+
+    /// <summary>Runs work with a progress bar on stderr, if a person is watching.</summary>
+    /// <param name="title">What is being done.</param>
+    /// <param name="work">Given what it should report the share done to, 0 to 1; null if nobody watches.</param>
+    public static T WithProgress<T>(string title, Func<IProgress<double>?, T> work)
+    {
+        if (!IsWatched)
+        {
+            return work(null);
+        }
+
+        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
+        return console.Progress().AutoClear(true).Start(context =>
+        {
+            ProgressTask task = context.AddTask(Markup.Escape(title), maxValue: 1);
+            return work(new BarProgress(task));
+        });
+    }
+
+    // Progress<T> would post to the thread pool and report late; this sets the bar where it is called.
+    private sealed class BarProgress(ProgressTask task) : IProgress<double>
+    {
+        public void Report(double value) => task.Value = value;
+    }
+}
