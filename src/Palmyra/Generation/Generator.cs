@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using Palmyra.Diagnostics;
 using Palmyra.Models;
+using Palmyra.Tokenization;
 
 namespace Palmyra.Generation;
 
@@ -26,11 +27,17 @@ public sealed class Generator : IDisposable
 
     /// <summary>Makes a generator for a model; it owns its cache and working memory, not the model.</summary>
     /// <param name="model">The model.</param>
-    /// <param name="decoder">Makes a decoder for each sequence; null if no text is wanted, and then stop strings are refused.</param>
+    /// <param name="tokenizer">Turns tokens into text (special tokens become none); null if no text is wanted, and then stop strings are refused.</param>
     /// <param name="rowBudget">Rows of a step that pieces of prompts may fill.</param>
     /// <param name="maxCachedTokens">Tokens the cache may hold for all open sequences together; requests beyond that wait. A single
     /// request always gets what it needs. 0 means four contexts.</param>
-    public Generator(Transformer model, Func<ITokenDecoder>? decoder = null, int rowBudget = 512, long maxCachedTokens = 0)
+    public Generator(Transformer model, GptTokenizer? tokenizer = null, int rowBudget = 512, long maxCachedTokens = 0)
+        : this(model, tokenizer is null ? null : () => new TextDecoder(tokenizer), rowBudget, maxCachedTokens)
+    {
+    }
+
+    /// <summary>The same with anything that makes a decoder for each sequence.</summary>
+    internal Generator(Transformer model, Func<ITokenDecoder>? decoder, int rowBudget, long maxCachedTokens)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(rowBudget);
         ArgumentOutOfRangeException.ThrowIfNegative(maxCachedTokens);

@@ -55,8 +55,9 @@ public static class ModelConfigReader
         {
             throw new ModelConfigException($"{where}: {failure.Message}", failure);
         }
-        catch (JsonException failure)
+        catch (Exception failure) when (failure is JsonException or InvalidOperationException)
         {
+            // InvalidOperationException: a string that is no Unicode text, found when it is taken out.
             throw new ModelConfigException($"{where}: expected a JSON object; it does not parse: {failure.Message}", failure);
         }
     }

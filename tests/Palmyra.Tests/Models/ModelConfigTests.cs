@@ -1,4 +1,5 @@
 using System.Text;
+using CsCheck;
 using Palmyra.Backends;
 using Palmyra.Diagnostics;
 using Palmyra.Models;
@@ -68,6 +69,7 @@ public sealed class ModelConfigTests
     [InlineData("[]", "expected a JSON object; found Array")]
     [InlineData("{", "does not parse")]
     [InlineData("{}", "model_type is missing")]
+    [InlineData("""{"model_type": "gpt2\ud800"}""", "does not parse")]
     [InlineData("""{"model_type": "llama"}""", "model_type 'llama' is not one Palmyra runs")]
     [InlineData("""{"model_type": "gpt2", "n_embd": 30, "n_head": 4}""", "n_embd was expected to be a multiple of n_head = 4; found 30")]
     [InlineData("""{"model_type": "gpt2", "n_embd": "wide"}""", "n_embd was expected to be an integer; found \"wide\"")]
@@ -105,6 +107,28 @@ public sealed class ModelConfigTests
                 config with { Windows = [], EosTokenIds = [], StoredType = null },
                 again with { Windows = [], EosTokenIds = [], StoredType = null });
         }
+    }
+
+    [Fact]
+    public void Damaged_configurations_are_refused_or_read_and_nothing_else()
+    {
+        byte[][] originals = [.. Fixtures.Models.Select(name => File.ReadAllBytes(Fixtures.Path($"models/{name}/config.json")))];
+        Gen.Select(Gen.Int[0, originals.Length - 1], Gen.Select(Gen.Double[0, 1], Gen.Byte).Array[1, 6]).Sample((file, damage) =>
+        {
+            byte[] bytes = [.. originals[file]];
+            foreach ((double place, byte value) in damage)
+            {
+                bytes[(int)(place * (bytes.Length - 1))] = value;
+            }
+
+            try
+            {
+                ModelConfigReader.Parse(bytes, "config.json");
+            }
+            catch (ModelConfigException)
+            {
+            }
+        }, iter: 5000);
     }
 
     private static ModelConfig Parse(string json) => ModelConfigReader.Parse(Encoding.UTF8.GetBytes(json), "config.json");

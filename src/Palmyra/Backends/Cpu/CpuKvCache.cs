@@ -1,4 +1,5 @@
 using Palmyra.Backends.Cpu.Kernels;
+using Palmyra.Diagnostics;
 
 namespace Palmyra.Backends.Cpu;
 
@@ -12,10 +13,18 @@ internal sealed unsafe class CpuKvCache : KvCache
         : base(layers, heads, headDim, pages, pageSize)
     {
         PaddedDim = Attending.PaddedDim(headDim);
-        KeyPageStride = checked(heads * headDim * pageSize);
-        ValuePageStride = checked(heads * pageSize * PaddedDim);
-        long bytes = checked((long)layers * pages * (KeyPageStride + ValuePageStride) * sizeof(float));
-        _memory = new NativeBuffer(bytes, zero: false, $"a cache of {pages} pages of {pageSize} tokens in {layers} layers");
+        Int128 page = (Int128)heads * PaddedDim * pageSize;
+        if (page > int.MaxValue)
+        {
+            throw new BackendException(
+                $"A cache page of {pageSize} tokens with {heads} heads of {headDim} is {page:N0} numbers a layer, more than the {int.MaxValue:N0} allowed; use smaller pages.");
+        }
+
+        KeyPageStride = heads * headDim * pageSize;
+        ValuePageStride = (nint)page;
+        _memory = new NativeBuffer(
+            (Int128)layers * pages * (KeyPageStride + ValuePageStride) * sizeof(float), zero: false,
+            $"a cache of {pages} pages of {pageSize} tokens in {layers} layers");
     }
 
     /// <summary>Floats of a value slot.</summary>

@@ -16,7 +16,7 @@ internal sealed unsafe class CpuMatrix : Matrix
         PanelWidth = panelWidth;
         PanelCount = (rows + panelWidth - 1) / panelWidth;
         PanelBytes = checked((nint)cols * panelWidth * SizeOf(format));
-        _memory = new NativeBuffer(checked(PanelCount * (long)PanelBytes), zero: false, $"weight '{name}' [{rows}, {cols}] as {format}");
+        _memory = new NativeBuffer((Int128)PanelCount * PanelBytes, zero: false, $"weight '{name}' [{rows}, {cols}] as {format}");
     }
 
     /// <summary>Outputs of a panel.</summary>

@@ -13,7 +13,7 @@ internal sealed unsafe class CpuTensor : Tensor
         : base(capacity, cols)
     {
         Stride = PaddedTo16(cols);
-        _memory = new NativeBuffer(checked((long)capacity * Stride * sizeof(float)), zero: true, $"a tensor of {capacity} x {cols}");
+        _memory = new NativeBuffer((Int128)capacity * Stride * sizeof(float), zero: true, $"a tensor of {capacity} x {cols}");
     }
 
     /// <summary>Floats from a row to the next.</summary>

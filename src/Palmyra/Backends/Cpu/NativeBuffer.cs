@@ -15,18 +15,20 @@ internal sealed unsafe class NativeBuffer : IDisposable
 
     /// <summary>Reserves memory. Without <paramref name="zero"/> its content is undefined, and large blocks are committed page by page on first use.</summary>
     /// <exception cref="BackendException">There is not enough memory.</exception>
-    public NativeBuffer(long bytes, bool zero, string purpose)
+    public NativeBuffer(Int128 size, bool zero, string purpose)
     {
+        // Sizes beyond any address space arrive here as they are and are refused like those that are only too large for this machine.
+        long bytes = (long)Int128.Min(size, long.MaxValue / 2);
         Bytes = bytes;
         bool large = bytes >= 2 * HugePage;
         try
         {
-            _pointer = NativeMemory.AlignedAlloc(checked((nuint)bytes), large ? (nuint)HugePage : CacheLine);
+            _pointer = NativeMemory.AlignedAlloc((nuint)bytes, large ? (nuint)HugePage : CacheLine);
         }
-        catch (Exception error) when (error is OutOfMemoryException or OverflowException)
+        catch (OutOfMemoryException error)
         {
             throw new BackendException(
-                $"The CPU backend could not get {bytes / 1048576.0:N1} MiB of memory for {purpose}; use a smaller model, context or batch, or a narrower format.", error);
+                $"The CPU backend could not get {(double)size / 1048576:N1} MiB of memory for {purpose}; use a smaller model, context or batch, or a narrower format.", error);
         }
 
         if (large && OperatingSystem.IsLinux())
