@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Palmyra.Generation;
+using Palmyra.Generation.Sampling;
 
 namespace Palmyra.Cli;
 
@@ -163,8 +164,8 @@ internal sealed class GenerationArguments
 
     private Option<string?> Words(string name, string description, params string[] words)
     {
-        Option<string?> option = Value<string?>(name, description, string.Join('|', words));
-        option.AcceptOnlyFromAmong(words);
+        Option<string?> option = Value<string?>(name, description, string.Empty);
+        ModelOptions.AcceptOnly(option, words);
         return option;
     }
 
