@@ -30,11 +30,9 @@ internal sealed class FixtureModel : IDisposable
 
     public float[] Tensor(string name, out int columns)
     {
-        WeightView view = WeightView.Of(_expected.Tensors[name]);
-        columns = view.Cols;
-        var values = new float[view.Rows * view.Cols];
-        view.CopyRows(0, view.Rows, values);
-        return values;
+        TensorView view = _expected.Tensors[name];
+        columns = (int)view.Shape[^1];
+        return view.ToFloats();
     }
 
     public static int[] Ids(JsonElement list) => [.. list.EnumerateArray().Select(id => id.GetInt32())];
