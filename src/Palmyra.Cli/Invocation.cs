@@ -69,13 +69,27 @@ internal static class Invocation
             message = $"A command is missing: {string.Join(", ", parsed.RootCommandResult.Command.Subcommands.Select(command => command.Name))}.";
         }
 
+        else if (at is OptionResult { Tokens: [.., Token last] } option && message.StartsWith("Cannot parse", StringComparison.Ordinal))
+        {
+            message = $"{option.Option.Name} was expected to be {KindOf(option.Option.ValueType)}; found '{last.Value}'.";
+        }
+
         string path = parsed.CommandResult.Command is RootCommand ? "palmyra" : $"palmyra {parsed.CommandResult.Command.Name}";
         return Fail($"{message} See '{path} --help'.", ExitCode.Usage);
     }
 
+    private static string KindOf(Type type)
+    {
+        Type kind = Nullable.GetUnderlyingType(type) ?? type;
+        return kind == typeof(bool) ? "true or false"
+            : kind == typeof(float) || kind == typeof(double) ? "a number"
+            : kind == typeof(ulong) ? "a whole number of zero or more"
+            : "a whole number";
+    }
+
     private static int Fail(string message, int code)
     {
-        Console.Error.WriteLine($"palmyra: {message}");
+        Console.Error.WriteLine($"palmyra: {message.ReplaceLineEndings(" ")}");
         return code;
     }
 }

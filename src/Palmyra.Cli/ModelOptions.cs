@@ -1,7 +1,9 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using Palmyra.Backends;
 using Palmyra.Backends.Cpu;
 using Palmyra.Backends.Reference;
+using Palmyra.Diagnostics;
 using Palmyra.Models;
 using Palmyra.Storyteller;
 
@@ -64,11 +66,18 @@ internal sealed class ModelOptions
     /// <summary>Opens a model as the options say.</summary>
     public LanguageModel Open(ParseResult parsed, string folderOrId, CancellationToken cancellation)
     {
-        RefuseNearMiss(folderOrId);
-        return Terminal.WithProgress("loading", progress => LanguageModel.Open(
-            folderOrId,
-            new LanguageModelOptions { Backend = CreateBackend(parsed), Format = Format(parsed), Progress = progress },
-            cancellation));
+        try
+        {
+            return Terminal.WithProgress("loading", progress => LanguageModel.Open(
+                folderOrId,
+                new LanguageModelOptions { Backend = CreateBackend(parsed), Format = Format(parsed), Progress = progress },
+                cancellation));
+        }
+        catch (CheckpointException) when (!Path.Exists(folderOrId) && ModelPresets.Find(folderOrId) is not null)
+        {
+            throw new UsageException(
+                $"'{folderOrId}' names a preset, which has a shape but no weights; give the folder of a checkpoint (inspect and bench take presets).");
+        }
     }
 
     /// <summary>The backend the options name; the caller disposes it.</summary>
@@ -91,18 +100,22 @@ internal sealed class ModelOptions
     /// <summary>An option that takes one of a few words, the first by default.</summary>
     public static Option<string> Choice(string name, string description, params string[] words)
     {
-        var option = new Option<string>(name) { Description = description, DefaultValueFactory = _ => words[0], HelpName = string.Join('|', words) };
-        option.AcceptOnlyFromAmong(words);
+        var option = new Option<string>(name) { Description = description, DefaultValueFactory = _ => words[0] };
+        AcceptOnly(option, words);
         return option;
     }
 
-    // A preset has a shape and no weights: only inspect and bench take one.
-    private static void RefuseNearMiss(string folderOrId)
+    /// <summary>Makes an option refuse all but a few words, in one sentence.</summary>
+    public static void AcceptOnly(Option option, string[] words)
     {
-        if (!Directory.Exists(folderOrId) && !folderOrId.Contains('/') && ModelPresets.Find(folderOrId) is ModelPreset preset && preset.Name != "gpt2")
+        option.HelpName = string.Join('|', words);
+        option.CompletionSources.Add(words);
+        option.Validators.Add(result =>
         {
-            throw new UsageException(
-                $"'{folderOrId}' names a preset, which has a shape but no weights; give the folder of a checkpoint (inspect and bench take presets).");
-        }
+            if (result.Tokens.FirstOrDefault(token => !words.Contains(token.Value, StringComparer.Ordinal)) is Token wrong)
+            {
+                result.AddError($"{option.Name} was expected to be {string.Join(", ", words[..^1])} or {words[^1]}; found '{wrong.Value}'.{Nearest.Suggest(wrong.Value, words)}");
+            }
+        });
     }
 }

@@ -1,8 +1,84 @@
 using System.CommandLine;
+using System.Diagnostics;
+using Palmyra.Diagnostics;
+using Palmyra.Generation;
+using Palmyra.Tokenization;
 
 namespace Palmyra.Cli.Commands;
 
+/// <summary><c>palmyra generate</c>: continues a prompt.</summary>
 internal static class GenerateCommand
 {
-    public static Command Create() => new("generate", "todo");
+    public static Command Create()
+    {
+        var prompt = new Argument<string?>("PROMPT") { Description = "The text to continue; '-' reads standard input.", Arity = ArgumentArity.ZeroOrOne };
+        Option<string?> file = TextInput.FileOption("Continue a file's text.");
+        var promptIds = new Option<string?>("--prompt-ids") { Description = "Continue these token ids.", HelpName = "IDS" };
+        var noEcho = new Option<bool>("--no-echo") { Description = "Leave the prompt out of the output." };
+        var json = new Option<bool>("--json") { Description = "Write JSON, a line a sequence." };
+        var options = new ModelOptions();
+        var arguments = new GenerationArguments();
+        var command = new Command("generate", "Continue a prompt; the text appears as it is made.") { prompt, file, promptIds, noEcho, json };
+        options.AddTo(command);
+        arguments.AddTo(command);
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            string? given = parsed.GetValue(prompt), path = parsed.GetValue(file), list = parsed.GetValue(promptIds);
+            if (list is not null && (given is not null || path is not null))
+            {
+                throw new UsageException("Give the prompt as text or by --prompt-ids, not both.");
+            }
+
+            // At a terminal no prompt means a text from nothing: the model's begin token.
+            bool nothing = given is null && path is null && list is null && !Console.IsInputRedirected;
+            string? text = list is null ? (nothing ? string.Empty : TextInput.One(given, path, "a prompt")) : null;
+            int[]? ids = list is null ? null : IdList.Parse(list, "--prompt-ids");
+
+            long start = Stopwatch.GetTimestamp();
+            using LanguageModel model = options.Open(parsed, cancellation);
+            GptTokenizer? tokenizer = TokenizerOf(model, required: text is not null);
+            ids = ids?.Within(model.Config.VocabularySize, "--prompt-ids") ?? tokenizer!.Encode(text!);
+            var run = new GenerationRun(model, tokenizer, ids, text ?? tokenizer?.Decode(ids), Stopwatch.GetElapsedTime(start).TotalSeconds);
+            GenerationOptions chosen = Validated(
+                arguments.Bind(parsed, GenerationOptionsReader.ReadDirectory(model.Folder), model.Config.ContextLength - Math.Max(1, ids.Length)),
+                model,
+                tokenizer is not null);
+            if (parsed.GetValue(json))
+            {
+                await run.WriteJsonAsync(chosen, cancellation);
+            }
+            else
+            {
+                await run.WriteTextAsync(chosen, !parsed.GetValue(noEcho), cancellation);
+            }
+
+            return ExitCode.Done;
+        });
+        return command;
+    }
+
+    // A model that is continued from ids needs no tokenizer; its output is ids then.
+    private static GptTokenizer? TokenizerOf(LanguageModel model, bool required)
+    {
+        try
+        {
+            return model.Tokenizer;
+        }
+        catch (TokenizationException) when (!required)
+        {
+            return null;
+        }
+    }
+
+    private static GenerationOptions Validated(GenerationOptions options, LanguageModel model, bool hasTokenizer)
+    {
+        try
+        {
+            return options.Validate(model.Config, hasTokenizer);
+        }
+        catch (GenerationException failure)
+        {
+            throw new UsageException(failure.Message);
+        }
+    }
 }

@@ -1,0 +1,53 @@
+using System.Diagnostics;
+using System.Text;
+using Palmyra.Testing;
+
+namespace Palmyra.Cli.Tests;
+
+/// <summary>Runs the built program as a process, as a shell would, with its streams redirected.</summary>
+internal static class CommandLine
+{
+    private static readonly string Program = Path.Combine(AppContext.BaseDirectory, "Palmyra.Cli.dll");
+
+    /// <summary>Runs with standard input empty.</summary>
+    public static RunResult Run(params string[] arguments) => RunWithInput(string.Empty, arguments);
+
+    /// <summary>Runs with a text as standard input, in the repository's root, for a minute at most.</summary>
+    public static RunResult RunWithInput(string input, params string[] arguments)
+    {
+        using Process process = Start(arguments);
+        process.StandardInput.Write(input);
+        process.StandardInput.Close();
+        Task<string> output = process.StandardOutput.ReadToEndAsync();
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        if (!process.WaitForExit(TimeSpan.FromMinutes(1)))
+        {
+            process.Kill(entireProcessTree: true);
+            throw new TimeoutException($"palmyra {string.Join(' ', arguments)} did not end within a minute.");
+        }
+
+        return new RunResult(process.ExitCode, output.GetAwaiter().GetResult(), error.GetAwaiter().GetResult());
+    }
+
+    /// <summary>Starts the program and leaves it running.</summary>
+    public static Process Start(params string[] arguments)
+    {
+        var start = new ProcessStartInfo("dotnet")
+        {
+            WorkingDirectory = Fixtures.RepositoryRoot,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            StandardInputEncoding = new UTF8Encoding(false),
+            StandardOutputEncoding = Encoding.UTF8,
+            StandardErrorEncoding = Encoding.UTF8,
+        };
+        start.ArgumentList.Add(Program);
+        foreach (string argument in arguments)
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        return Process.Start(start)!;
+    }
+}

@@ -1,0 +1,88 @@
+using System.Text.Json;
+using Palmyra.Testing;
+using Xunit;
+
+namespace Palmyra.Cli.Tests;
+
+/// <summary>Golden outputs of <c>inspect</c>.</summary>
+public sealed class InspectTests
+{
+    [Fact]
+    public void GptJ_prints_the_cards_table_and_both_counts()
+    {
+        RunResult result = CommandLine.Run("inspect", "EleutherAI/gpt-j-6B");
+        Assert.Equal((0, string.Empty), (result.ExitCode, result.Error));
+        Assert.Equal(
+            """
+            gpt-j-6b: EleutherAI's checkpoint of that name
+
+            family             gptj
+            n_parameters       6,050,882,784
+            n_layers           28
+            d_model            4,096
+            d_ff               16,384
+            n_heads            16
+            d_head             256
+            n_ctx              2,048
+            n_vocab            50,400
+            position encoding  rotary (RoPE)
+            RoPE dimensions    64
+            activation         gelu_new (tanh)
+            attention          global
+            head               its own matrix, with bias
+
+            weights in f32          24,203,531,136 B            24.2 GB
+            weights in f16          12,103,488,384 B            12.1 GB
+            weights in bf16         12,103,488,384 B            12.1 GB
+            cache a token, 32 bits         917,504 B  1.88 GB for 2,048
+            cache a token, 16 bits         458,752 B   940 MB for 2,048
+
+            FLOPs a token, in sequences of 2,048:
+              forward                         2N                                 1.21e10
+              training                        6N                                 3.63e10
+              Kaplan forward                  2N' + 2Lsd, N' without embeddings  1.17e10
+              Kaplan training                 6N'                                3.38e10
+              PaLM training                   6N + 12Lsd                         3.91e10
+              Chinchilla training             every product, embedding included  3.91e10
+              Narayanan training              72Ld²(1 + s/6d + V/12Ld)           3.79e10
+              Narayanan training, recomputed  96Ld²(1 + s/6d + V/16Ld)           5.01e10
+
+            Trained over 8 shards by mesh-transformer-jax it counts 6,053,381,344 parameters: each shard keeps its own copy of the norms, of fc_out's bias and of an embedding bias; a checkpoint merges them.
+
+            """,
+            result.Output.ReplaceLineEndings("\n"));
+    }
+
+    [Fact]
+    public void A_folder_prints_what_its_files_hold()
+    {
+        JsonElement model = CommandLine.Run("inspect", Fixtures.Path("models/gpt-neo-bin-sharded"), "--json").JsonLines().Single();
+        Assert.Equal("gpt_neo", model.GetProperty("family").GetString());
+        Assert.Equal(2, model.GetProperty("n_layers").GetInt32());
+        Assert.Equal(["BF16"], model.GetProperty("stored_types").EnumerateArray().Select(type => type.GetString()).Where(type => type != "Bool"));
+        Assert.Equal(2, model.GetProperty("weight_files").GetArrayLength());
+        Assert.Equal(0, model.GetProperty("unexpected_tensors").GetArrayLength());
+        Assert.False(model.TryGetProperty("n_parameters_8_shards", out _));
+    }
+
+    [Fact]
+    public void Presets_are_listed_with_their_counts()
+    {
+        JsonElement[] presets = CommandLine.Run("inspect", "--list", "--json").JsonLines();
+        Assert.Equal(23, presets.Length);
+        Assert.Equal(125_950_464, presets.Single(preset => preset.GetProperty("name").GetString() == "palmyra-small").GetProperty("n_parameters_padded_vocabulary").GetInt64());
+        JsonElement paper = presets.Single(preset => preset.GetProperty("name").GetString() == "gpt3-13b");
+        Assert.Equal(12_952_938_780, paper.GetProperty("n_parameters").GetInt64());
+        Assert.Equal(12_853_386_240, paper.GetProperty("runnable_n_parameters").GetInt64());
+        Assert.False(presets.Single(preset => preset.GetProperty("name").GetString() == "megatron-11b").GetProperty("runnable").GetBoolean());
+    }
+
+    [Fact]
+    public void Tensors_are_listed_with_their_shapes()
+    {
+        RunResult result = CommandLine.Run("inspect", "gpt2", "--list");
+        string[] lines = result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal((12 * 12) + 4, lines.Length);
+        Assert.Matches(@"^transformer\.h\.0\.attn\.c_attn\.weight +- +768 x 2304$", lines[4]);
+    }
+}

@@ -1,0 +1,54 @@
+using Palmyra.Testing;
+using Xunit;
+
+namespace Palmyra.Cli.Tests;
+
+/// <summary>Wrong command lines and wrong files: exit code, one sentence, nothing on stdout.</summary>
+public sealed class UsageTests
+{
+    [Theory]
+    [InlineData("A command is missing: generate, embed, tokenize, score, inspect, verify, bench.")]
+    [InlineData("'inspct' is unknown here. Did you mean 'inspect'?", "inspct")]
+    [InlineData("'--jsn' is no option of this command. Did you mean '--json'?", "inspect", "--jsn")]
+    [InlineData("Did you mean 'gpt-j-6b'?", "inspect", "gpt-j6b")]
+    [InlineData("Did you mean 'palmyra-small'?", "bench", "--preset", "palmyra-smal")]
+    [InlineData("megatron-11b cannot be run.", "bench", "--preset", "megatron-11b")]
+    [InlineData("names a preset, which has a shape but no weights", "generate", "a", "--model", "palmyra-small")]
+    [InlineData("--threads is for the cpu backend", "generate", "a", "--backend", "reference", "--threads", "2")]
+    [InlineData("--dtype was expected to be auto, f32, f16 or bf16; found 'f64'.", "generate", "a", "--dtype", "f64")]
+    [InlineData("--top-k was expected to be a whole number; found 'many'.", "generate", "a", "--top-k", "many")]
+    [InlineData("--early-stopping was expected to be false, true or never; found 'nevr'. Did you mean 'never'?", "generate", "a", "--early-stopping", "nevr")]
+    [InlineData("Give the prompt as text or by --prompt-ids, not both.", "generate", "a", "--prompt-ids", "1")]
+    [InlineData("--prompt-ids holds 4096; the model's ids are 0 to 4095.", "generate", "--prompt-ids", "1,4096")]
+    [InlineData("--prompt-ids was expected to be token ids such as 15496,995; found 'x'.", "generate", "--prompt-ids", "1,x")]
+    [InlineData("--temperature has no effect", "generate", "a", "--do-sample", "false", "--temperature", "0.5")]
+    [InlineData("temperature was expected to be a positive number; found 0", "generate", "a", "--temperature", "0")]
+    [InlineData("num_return_sequences = 3 is more than num_beams = 2", "generate", "a", "--num-beams", "2", "--num-return-sequences", "3")]
+    [InlineData("--normalize divides one vector a text", "embed", "a", "--pooling", "none", "--normalize")]
+    [InlineData("--window was expected to be 2 to 512; found 513.", "score", "Once upon", "--window", "513")]
+    [InlineData("Give one thing to score; found TEXT and --ids.", "score", "Once upon", "--ids", "1,2")]
+    [InlineData("at most 512 together", "bench", "--prompt-tokens", "500", "--decode-tokens", "100")]
+    public void A_wrong_command_line_exits_with_2(string message, params string[] arguments) =>
+        CommandLine.Run(arguments).Refuses(2, message);
+
+    [Fact]
+    public void A_folder_that_is_no_model_exits_with_1() =>
+        CommandLine.Run("generate", "a", "--model", Fixtures.Path("refused")).Refuses(1, "config.json");
+
+    [Fact]
+    public void A_model_that_is_nowhere_exits_with_1() =>
+        CommandLine.Run("score", "a b", "--model", "nobody/nothing").Refuses(1, "nobody/nothing");
+
+    [Fact]
+    public void A_file_that_is_absent_exits_with_1() =>
+        CommandLine.Run("generate", "--file", "no-such-file.txt").Refuses(1, "no-such-file.txt");
+
+    [Fact]
+    public void Help_is_a_result()
+    {
+        RunResult help = CommandLine.Run("generate", "--help");
+        Assert.Equal((0, string.Empty), (help.ExitCode, help.Error));
+        Assert.Contains("--max-new-tokens", help.Output, StringComparison.Ordinal);
+        Assert.Contains("--no-repeat-ngram-size", help.Output, StringComparison.Ordinal);
+    }
+}
