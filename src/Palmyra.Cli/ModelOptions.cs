@@ -68,10 +68,17 @@ internal sealed class ModelOptions
     {
         try
         {
-            return Terminal.WithProgress("loading", progress => LanguageModel.Open(
+            LanguageModel model = Terminal.WithProgress("loading", progress => LanguageModel.Open(
                 folderOrId,
                 new LanguageModelOptions { Backend = CreateBackend(parsed), Format = Format(parsed), Progress = progress },
                 cancellation));
+            if (model.UnexpectedTensors.Count > 0)
+            {
+                Console.Error.WriteLine(
+                    $"palmyra: note: {model.UnexpectedTensors.Count} tensors of the checkpoint are not used ('palmyra inspect' names them).");
+            }
+
+            return model;
         }
         catch (CheckpointException) when (!Path.Exists(folderOrId) && ModelPresets.Find(folderOrId) is not null)
         {
