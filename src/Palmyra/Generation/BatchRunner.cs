@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Palmyra.Backends;
 using Palmyra.Models;
 
@@ -86,7 +87,7 @@ internal sealed class BatchRunner : IDisposable
     /// <summary>Runs one step; <see cref="Ready"/> and <see cref="Logits"/> hold the outcome.</summary>
     /// <param name="sequences">All with cache, or all without.</param>
     /// <param name="cached">Which.</param>
-    public void Step(IReadOnlyList<Sequence> sequences, bool cached)
+    public void Step(List<Sequence> sequences, bool cached)
     {
         _ready.Clear();
         _readyRows.Clear();
@@ -96,29 +97,17 @@ internal sealed class BatchRunner : IDisposable
             MoveOrigin(sequence);
         }
 
-        int window = 0;
-        foreach (bool decoding in new[] { true, false })
-        {
-            foreach (Sequence sequence in sequences)
-            {
-                int waiting = sequence.Tokens.Length - sequence.Past;
-                int count = cached ? Math.Min(waiting, decoding ? 1 : _rowBudget - _batch.Rows) : waiting;
-                if ((waiting == 1) == decoding && count > 0)
-                {
-                    AddRows(sequence, count, cached);
-                    window = Rotary && sequence.Slides && sequence.Tokens.Length > Context ? Context : window;
-                }
-            }
-        }
-
         // Without any row budget left for prompts there were decoding rows; so the batch is never empty.
+        Plan(sequences, cached, decoding: true);
+        Plan(sequences, cached, decoding: false);
+        bool narrow = Rotary && sequences.Exists(sequence => sequence.Slides && sequence.Tokens.Length > Context);
+        int window = narrow ? Context : 0;
         _prepared = _model.Backend.Prepare(_batch, _prepared);
-        bool observes = _ready.Exists(sequence => sequence.Job.Options.HiddenStateLayers.Count > 0);
+        bool observes = _ready.Exists(static sequence => sequence.Job.Options.HiddenStateLayers.Count > 0);
         Tensor hidden = _model.Forward(_prepared, cached ? _cache : null, _rows, window, observes ? Observe : null);
         if (_ready.Count > 0)
         {
-            int[] selected = [.. _readyRows];
-            Tensor logits = _model.Logits(hidden, selected, _rows);
+            Tensor logits = _model.Logits(hidden, CollectionsMarshal.AsSpan(_readyRows), _rows);
             EnsureLength(ref _logits, _ready.Count * logits.Cols);
             _model.Backend.Read(logits, _logits.AsSpan(0, _ready.Count * logits.Cols));
         }
@@ -154,6 +143,20 @@ internal sealed class BatchRunner : IDisposable
         }
     }
 
+    // Adds the sequences that wait for their next token, or pieces of those that wait with more.
+    private void Plan(List<Sequence> sequences, bool cached, bool decoding)
+    {
+        foreach (Sequence sequence in sequences)
+        {
+            int waiting = sequence.Tokens.Length - sequence.Past;
+            int count = cached ? Math.Min(waiting, decoding ? 1 : _rowBudget - _batch.Rows) : waiting;
+            if ((waiting == 1) == decoding && count > 0)
+            {
+                AddRows(sequence, count, cached);
+            }
+        }
+    }
+
     private void AddRows(Sequence sequence, int count, bool cached)
     {
         if (cached)
@@ -162,7 +165,7 @@ internal sealed class BatchRunner : IDisposable
             _batch.Add(
                 sequence.Tokens.Slice(sequence.Past, count),
                 sequence.Past - sequence.CacheStart,
-                System.Runtime.InteropServices.CollectionsMarshal.AsSpan(sequence.Pages),
+                CollectionsMarshal.AsSpan(sequence.Pages),
                 sequence.Past - sequence.Origin);
             sequence.Past += count;
         }
@@ -235,8 +238,7 @@ internal sealed class BatchRunner : IDisposable
         }
 
         _observed.Rows = _ready.Count;
-        int[] selected = [.. _readyRows];
-        _model.Backend.GatherRows(_observed, states, selected);
+        _model.Backend.GatherRows(_observed, states, CollectionsMarshal.AsSpan(_readyRows));
         EnsureLength(ref _states, _ready.Count * states.Cols);
         _model.Backend.Read(_observed, _states.AsSpan(0, _ready.Count * states.Cols));
         for (int i = 0; i < _ready.Count; i++)

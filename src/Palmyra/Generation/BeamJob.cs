@@ -16,7 +16,8 @@ internal sealed class BeamJob : GenerationJob
     private readonly RankedTokens _ranked = new();
     private readonly RandomStream? _random;
     private readonly List<BeamCandidate> _candidates = [];
-    private readonly Dictionary<Sequence, (float[] Raw, float[] Scores)> _collected = [];
+    private readonly List<(float[] Raw, float[] Scores)> _collected = [];
+    private readonly List<Sequence> _beams = [];
     private readonly int _vocabulary;
 
     public BeamJob(GenerationRequest request, ModelConfig config, Func<ITokenDecoder>? decoder, CancellationToken cancellation)
@@ -32,18 +33,23 @@ internal sealed class BeamJob : GenerationJob
     public override void Advance(Sequence sequence, Span<float> logits, PagePool pool)
     {
         Probabilities.LogSoftmax(logits);
-        float[] raw = logits.ToArray();
+        if (_collected.Count == _beams.Count)
+        {
+            _collected.Add((new float[_vocabulary], new float[_vocabulary]));
+        }
+
+        logits.CopyTo(_collected[_beams.Count].Raw);
         Pipeline.Process(sequence.Tokens, logits, Context);
-        _collected[sequence] = (raw, logits.ToArray());
-        if (_collected.Count < Open.Count)
+        logits.CopyTo(_collected[_beams.Count].Scores);
+        _beams.Add(sequence);
+        if (_beams.Count < Open.Count)
         {
             return;
         }
 
-        Sequence[] beams = [.. Open];
-        Rank(beams, Math.Max(2, 1 + EndTokens.Count) * Options.NumBeams);
-        bool done = Step(beams, pool);
-        _collected.Clear();
+        Rank(Math.Max(2, 1 + EndTokens.Length) * Options.NumBeams);
+        bool done = Step(pool);
+        _beams.Clear();
         if (done || Open.Count == 0)
         {
             CloseAll(pool);
@@ -75,15 +81,15 @@ internal sealed class BeamJob : GenerationJob
         })];
 
     // Candidates of all beams, best first; equal scores in the order of beam and id, as one flat top-k.
-    private void Rank(Sequence[] beams, int wanted)
+    private void Rank(int wanted)
     {
         _candidates.Clear();
-        for (int beam = 0; beam < beams.Length; beam++)
+        for (int beam = 0; beam < _beams.Count; beam++)
         {
-            _ranked.Load(_collected[beams[beam]].Scores);
+            _ranked.Load(_collected[beam].Scores);
             foreach (ulong key in _ranked.Top(_random is null ? wanted : _ranked.Count))
             {
-                _candidates.Add(new BeamCandidate(beams[beam].Score + RankedTokens.Logit(key), beam, RankedTokens.Id(key)));
+                _candidates.Add(new BeamCandidate(_beams[beam].Score + RankedTokens.Logit(key), beam, RankedTokens.Id(key)));
             }
         }
 
@@ -133,16 +139,16 @@ internal sealed class BeamJob : GenerationJob
     }
 
     // Returns whether the search is over.
-    private bool Step(Sequence[] beams, PagePool pool)
+    private bool Step(PagePool pool)
     {
         int opened = 0;
-        int newLength = beams[0].Tokens.Length + 1 - PromptLength;
+        int newLength = _beams[0].Tokens.Length + 1 - PromptLength;
         for (int rank = 0; rank < _candidates.Count && opened < Options.NumBeams; rank++)
         {
             BeamCandidate candidate = _candidates[rank];
-            Sequence parent = beams[candidate.Beam];
-            float logProbability = _collected[parent].Raw[candidate.Token];
-            if (!EndTokens.Contains(candidate.Token))
+            Sequence parent = _beams[candidate.Beam];
+            float logProbability = _collected[candidate.Beam].Raw[candidate.Token];
+            if (Array.IndexOf(EndTokens, candidate.Token) < 0)
             {
                 Sequence beam = parent.Fork(pool, opened++, random: null, text: null);
                 beam.Append(candidate.Token, logProbability);
@@ -156,7 +162,7 @@ internal sealed class BeamJob : GenerationJob
             }
         }
 
-        foreach (Sequence beam in beams)
+        foreach (Sequence beam in _beams)
         {
             Close(beam, pool);
         }

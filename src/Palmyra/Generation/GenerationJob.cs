@@ -21,7 +21,7 @@ internal abstract class GenerationJob
         Options = request.Options.Validate(config, decoder is not null);
         Cancellation = cancellation;
         _decoder = decoder;
-        EndTokens = Options.EosTokenIds ?? config.EosTokenIds;
+        EndTokens = [.. Options.EosTokenIds ?? config.EosTokenIds];
         Prompt = request.Prompt.Count > 0
             ? [.. request.Prompt]
             : [Options.BosTokenId ?? config.BosTokenId ?? throw new GenerationException("The prompt is empty and the model names no bos_token_id; give at least one token.")];
@@ -49,12 +49,12 @@ internal abstract class GenerationJob
     /// <summary>Prompt and new tokens together at most.</summary>
     public int MaxLength { get; }
 
-    public IReadOnlyList<int> EndTokens { get; }
+    public int[] EndTokens { get; }
 
     public ulong? Seed { get; }
 
     /// <summary>Sequences that wait for logits.</summary>
-    public IReadOnlyList<Sequence> Open => _open;
+    public List<Sequence> Open => _open;
 
     /// <summary>Sequences open at a time, at most.</summary>
     public abstract int Width { get; }

@@ -21,6 +21,7 @@ public sealed class Generator : IDisposable
     private readonly int _mostPages;
     private readonly List<GenerationJob> _submitted = [];
     private readonly List<GenerationJob> _active = [];
+    private readonly List<Sequence> _stepping = [];
     private Task _engine = Task.CompletedTask;
     private bool _working;
     private bool _disposed;
@@ -170,14 +171,8 @@ public sealed class Generator : IDisposable
     {
         while (Next())
         {
-            foreach (bool cached in new[] { true, false })
-            {
-                Sequence[] sequences = [.. _active.Where(job => job.Options.UseCache == cached).SelectMany(job => job.Open)];
-                if (sequences.Length > 0)
-                {
-                    Step(sequences, cached);
-                }
-            }
+            Step(cached: true);
+            Step(cached: false);
         }
     }
 
@@ -186,16 +181,24 @@ public sealed class Generator : IDisposable
     {
         lock (_gate)
         {
-            foreach (GenerationJob job in _submitted.Concat(_active).Where(job => _disposed || job.Cancellation.IsCancellationRequested).ToArray())
-            {
-                End(job, new OperationCanceledException(job.Cancellation));
-            }
-
+            EndCancelled(_submitted);
+            EndCancelled(_active);
             while (_submitted.Count > 0 && Admit(_submitted[0]))
             {
             }
 
             return _working = _active.Count > 0;
+        }
+    }
+
+    private void EndCancelled(List<GenerationJob> jobs)
+    {
+        for (int i = jobs.Count - 1; i >= 0; i--)
+        {
+            if (_disposed || jobs[i].Cancellation.IsCancellationRequested)
+            {
+                End(jobs[i], new OperationCanceledException(jobs[i].Cancellation));
+            }
         }
     }
 
@@ -232,19 +235,33 @@ public sealed class Generator : IDisposable
         return true;
     }
 
-    private void Step(Sequence[] sequences, bool cached)
+    private void Step(bool cached)
     {
+        _stepping.Clear();
+        foreach (GenerationJob job in _active)
+        {
+            if (job.Options.UseCache == cached)
+            {
+                _stepping.AddRange(job.Open);
+            }
+        }
+
+        if (_stepping.Count == 0)
+        {
+            return;
+        }
+
         try
         {
             lock (_model.Backend)
             {
-                _runner.Step(sequences, cached);
+                _runner.Step(_stepping, cached);
             }
         }
         catch (Exception error)
         {
             // A failed operation leaves every sequence of the batch in doubt.
-            foreach (GenerationJob job in sequences.Select(sequence => sequence.Job).Distinct().ToArray())
+            foreach (GenerationJob job in _stepping.Select(sequence => sequence.Job).Distinct().ToArray())
             {
                 End(job, error);
             }

@@ -79,7 +79,7 @@ internal sealed class SamplingJob : GenerationJob
     private FinishReason? ReasonToStop(Sequence sequence, int token)
     {
         // The end token is not text.
-        if (EndTokens.Contains(token))
+        if (Array.IndexOf(EndTokens, token) >= 0)
         {
             return FinishReason.Eos;
         }

@@ -38,7 +38,7 @@ public sealed unsafe partial class CpuBackend
         };
         int items = weights.PanelCount * rowBlocks;
         long work = (long)weights.Rows * weights.Cols * Math.Max(1, x.Rows / 8);
-        _pool.Run(items, Chunk(items, work), _kernels.Linear(w.Format), &job);
+        _pool.Run(items, Chunk(items, work), _kernels.Linear(weights), &job);
     }
 
     /// <inheritdoc/>
@@ -77,7 +77,7 @@ public sealed unsafe partial class CpuBackend
                 ScratchStride = stride,
             };
             int items = blocks * rowBlocks;
-            _pool.Run(items, Chunk(items, (long)weights.Rows * weights.Cols), _kernels.Score(head.Format), &job);
+            _pool.Run(items, Chunk(items, (long)weights.Rows * weights.Cols), _kernels.Score(weights), &job);
         }
 
         for (int row = 0; row < rows; row++)

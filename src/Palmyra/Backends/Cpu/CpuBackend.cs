@@ -217,8 +217,8 @@ public sealed unsafe partial class CpuBackend : IBackend
         return _scratch.Floats;
     }
 
-    /// <summary>Items a worker takes at a time: about eight helpings each, or everything when the whole is not worth waking anyone.</summary>
-    private int Chunk(int items, long work) => work < InlineWork ? items : Math.Max(1, items / (8 * Threads));
+    /// <summary>Items a worker takes at a time: about thirty helpings each, or everything when the whole is not worth waking anyone.</summary>
+    private int Chunk(int items, long work) => work < InlineWork ? items : Math.Max(1, items / (32 * Threads));
 
     /// <summary>Floats touched, or a sixteenth of the operations, below which a region of several threads costs more than it saves.</summary>
     private const long InlineWork = 16384;

@@ -28,6 +28,9 @@ internal sealed unsafe class CpuMatrix : Matrix
     /// <summary>Bytes from a panel to the next.</summary>
     public nint PanelBytes { get; }
 
+    /// <summary>Whether an F16 matrix holds neither infinities nor NaN, which a shorter kernel then serves.</summary>
+    public bool IsFinite { get; private set; } = true;
+
     /// <summary>The first panel.</summary>
     public byte* Panels => _memory.Start;
 
@@ -141,7 +144,10 @@ internal sealed unsafe class CpuMatrix : Matrix
         {
             var halves = new Span<Half>(stored, length);
             TensorPrimitives.ConvertToHalf(values, halves);
-            RequireRange(weight, values, halves);
+            if (!CheckRange(weight, values, halves))
+            {
+                IsFinite = false;
+            }
         }
         else if (Format == MatrixFormat.BF16)
         {
@@ -153,15 +159,23 @@ internal sealed unsafe class CpuMatrix : Matrix
         }
     }
 
-    private static void RequireRange(WeightView weight, ReadOnlySpan<float> values, ReadOnlySpan<Half> halves)
+    /// <summary>Refuses numbers that became infinite; tells whether all are finite.</summary>
+    private static bool CheckRange(WeightView weight, ReadOnlySpan<float> values, ReadOnlySpan<Half> halves)
     {
+        bool finite = true;
         for (int i = 0; i < halves.Length; i++)
         {
-            if (Half.IsInfinity(halves[i]) && float.IsFinite(values[i]))
+            if (!Half.IsFinite(halves[i]))
             {
-                throw new BackendException(
-                    $"Weight '{weight.Name}' holds {values[i]}, beyond the range of F16 (±65504); load the model as bf16 or f32 instead.");
+                finite = false;
+                if (float.IsFinite(values[i]))
+                {
+                    throw new BackendException(
+                        $"Weight '{weight.Name}' holds {values[i]}, beyond the range of F16 (±65504); load the model as bf16 or f32 instead.");
+                }
             }
         }
+
+        return finite;
     }
 }

@@ -19,7 +19,7 @@ internal sealed unsafe class CpuTensor : Tensor
     /// <summary>Floats from a row to the next.</summary>
     public nint Stride { get; }
 
-    /// <summary>The first number; null after disposal.</summary>
+    /// <summary>The first number.</summary>
     public float* Data => _memory.Floats;
 
     /// <summary>A row.</summary>

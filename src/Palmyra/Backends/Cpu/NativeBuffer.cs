@@ -45,18 +45,23 @@ internal sealed unsafe class NativeBuffer : IDisposable
     /// <summary>Its length.</summary>
     public long Bytes { get; }
 
-    /// <summary>Its first float.</summary>
+    /// <summary>Its first float; see <see cref="Start"/>.</summary>
     public float* Floats
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => (float*)_pointer;
+        get => (float*)Start;
     }
 
     /// <summary>Its first byte.</summary>
+    /// <exception cref="ObjectDisposedException">The memory was given back.</exception>
     public byte* Start
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => (byte*)_pointer;
+        get
+        {
+            ObjectDisposedException.ThrowIf(_pointer == null, this);
+            return (byte*)_pointer;
+        }
     }
 
     /// <summary>The buffer itself if it is long enough, or else a longer one in its place, content undefined.</summary>

@@ -1,3 +1,5 @@
+using System.Numerics.Tensors;
+
 namespace Palmyra.Generation.Sampling;
 
 /// <summary>Softmax in double precision, summed in the order of ids; the memory is reused.</summary>
@@ -6,16 +8,7 @@ internal sealed class Probabilities
     private double[] _values = [];
 
     /// <summary>The largest logit.</summary>
-    public static float Max(ReadOnlySpan<float> logits)
-    {
-        float max = float.NegativeInfinity;
-        foreach (float logit in logits)
-        {
-            max = Math.Max(max, logit);
-        }
-
-        return max;
-    }
+    public static float Max(ReadOnlySpan<float> logits) => TensorPrimitives.Max(logits);
 
     /// <summary>ln Σ exp(z).</summary>
     public static double LogSum(ReadOnlySpan<float> logits)

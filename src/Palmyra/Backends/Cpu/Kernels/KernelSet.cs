@@ -28,9 +28,9 @@ internal sealed unsafe class KernelSet
 
     public required delegate*<void*, int, int, int, void> Attend { get; init; }
 
-    public delegate*<void*, int, int, int, void> Linear(MatrixFormat format) => _linear[(int)format];
+    public delegate*<void*, int, int, int, void> Linear(CpuMatrix weights) => _linear[Index(weights)];
 
-    public delegate*<void*, int, int, int, void> Score(MatrixFormat format) => _score[(int)format];
+    public delegate*<void*, int, int, int, void> Score(CpuMatrix weights) => _score[Index(weights)];
 
     /// <summary>The set of a width.</summary>
     public static KernelSet Of(VectorWidth width) => width switch
@@ -41,14 +41,21 @@ internal sealed unsafe class KernelSet
         _ => Of<Floats32>(),
     };
 
+    private static int Index(CpuMatrix weights) => weights.Format switch
+    {
+        MatrixFormat.F32 => 0,
+        MatrixFormat.F16 => weights.IsFinite ? 3 : 1,
+        _ => 2,
+    };
+
     private static KernelSet Of<T>()
         where T : struct, IVector<T>
     {
-        // In the order of MatrixFormat: F32, F16, BF16.
+        // In the order of Index.
         delegate*<void*, int, int, int, void>[] linear =
-            [&LinearJob.Run<T, SingleStorage>, &LinearJob.Run<T, HalfStorage>, &LinearJob.Run<T, BFloat16Storage>];
+            [&LinearJob.Run<T, SingleStorage>, &LinearJob.Run<T, HalfStorage>, &LinearJob.Run<T, BFloat16Storage>, &LinearJob.Run<T, FiniteHalfStorage>];
         delegate*<void*, int, int, int, void>[] score =
-            [&ScoreJob.Run<T, SingleStorage>, &ScoreJob.Run<T, HalfStorage>, &ScoreJob.Run<T, BFloat16Storage>];
+            [&ScoreJob.Run<T, SingleStorage>, &ScoreJob.Run<T, HalfStorage>, &ScoreJob.Run<T, BFloat16Storage>, &ScoreJob.Run<T, FiniteHalfStorage>];
         return new KernelSet(linear, score)
         {
             PanelWidth = PanelProduct.PanelWidth<T>(),

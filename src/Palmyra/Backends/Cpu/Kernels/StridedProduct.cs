@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 using Palmyra.Backends.Cpu.Simd;
 
 namespace Palmyra.Backends.Cpu.Kernels;
@@ -10,9 +11,12 @@ namespace Palmyra.Backends.Cpu.Kernels;
 //   order   c = fma(a_k, b_k, c) for k = 0 .. depth-1, starting from what C holds: as in PanelProduct, an output's bits know nothing of
 //           the tile it fell in, and a product cut along the depth continues the same chain
 //   tails   none: widths are multiples of sixteen, and a row is a row
-// Cost: 2·rows·depth·width operations on data that a page keeps in the nearest cache. Measured: MEASURED
+// Cost: 2·rows·depth·width operations on data that a page keeps in the nearest cache. Measured: see Attending.cs.
 internal static unsafe class StridedProduct
 {
+    /// <summary>Floats a lone row, which is bound by memory, asks for ahead of its reading.</summary>
+    private const int PrefetchDistance = 512;
+
     /// <summary>Adds the product to <paramref name="c"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Add<T>(float* c, nint cStride, float* a, nint aStride, int rows, float* b, nint bStride, int width, nint depth)
@@ -144,6 +148,14 @@ internal static unsafe class StridedProduct
         T s03 = T.Load(c + (3 * lanes));
         for (nint k = 0; k < depth; k++)
         {
+            if (Sse.IsSupported)
+            {
+                for (int line = 0; line < 4 * lanes; line += 16)
+                {
+                    Sse.Prefetch0(b + PrefetchDistance + line);
+                }
+            }
+
             T b0 = T.Load(b);
             T b1 = T.Load(b + lanes);
             T b2 = T.Load(b + (2 * lanes));

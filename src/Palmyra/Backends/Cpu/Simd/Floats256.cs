@@ -31,15 +31,16 @@ internal readonly unsafe struct Floats256 : IVector<Floats256>
     public static Floats256 LoadBFloat16(ushort* source) => new((Widen(source) << 16).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats256 LoadFiniteHalf(ushort* source) => new(Scale(Place(source)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats256 LoadHalf(ushort* source)
     {
-        // Sign, exponent and fraction moved to their places in a float read as the value times 2^-112, subnormals included. Multiplying
-        // by 2^112 is exact; infinities and NaN arrive as numbers of exponent 31 and get a full exponent.
-        Vector256<int> bits = ((Widen(source) << 16).AsInt32() >> 3) & Vector256.Create(unchecked((int)0x8FFFE000));
+        // Infinities and NaN arrive as numbers of exponent 31 and get a full exponent.
+        Vector256<int> bits = Place(source);
         Vector256<int> full = Vector256.Create(0x0F800000);
         Vector256<int> special = Vector256.Equals(bits & full, full) & Vector256.Create(0x7F800000);
-        Vector256<int> scaled = (bits.AsSingle() * Vector256.Create(BitConverter.Int32BitsToSingle(0x77800000))).AsInt32();
-        return new((scaled | special).AsSingle());
+        return new((Scale(bits).AsInt32() | special).AsSingle());
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -72,6 +73,15 @@ internal readonly unsafe struct Floats256 : IVector<Floats256>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats256 PowerOfTwo(Floats256 shifted) =>
         new(((shifted._value.AsInt32() << 23) + Vector256.Create(0x3F800000)).AsSingle());
+
+    /// <summary>Sign, exponent and fraction moved to their places in a float, which then reads as the value times 2⁻¹¹², subnormals included.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<int> Place(ushort* source) =>
+        ((Widen(source) << 16).AsInt32() >> 3) & Vector256.Create(unchecked((int)0x8FFFE000));
+
+    /// <summary>Times 2¹¹², which is exact.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> Scale(Vector256<int> bits) => bits.AsSingle() * Vector256.Create(BitConverter.Int32BitsToSingle(0x77800000));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<uint> Widen(ushort* source) => Vector256.WidenLower(Vector128.Load(source).ToVector256Unsafe());

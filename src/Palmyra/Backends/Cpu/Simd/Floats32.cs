@@ -30,6 +30,9 @@ internal readonly unsafe struct Floats32 : IVector<Floats32>
     public static Floats32 LoadBFloat16(ushort* source) => new(BitConverter.UInt32BitsToSingle((uint)*source << 16));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats32 LoadFiniteHalf(ushort* source) => LoadHalf(source);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats32 LoadHalf(ushort* source)
     {
         int bits = ((*source << 16) >> 3) & unchecked((int)0x8FFFE000);

@@ -33,6 +33,16 @@ internal readonly unsafe struct HalfStorage : IStorage
         where TVector : struct, IVector<TVector> => TVector.LoadHalf((ushort*)source);
 }
 
+/// <summary>IEEE 16-bit floats without infinities and NaN: what every sane checkpoint holds.</summary>
+internal readonly unsafe struct FiniteHalfStorage : IStorage
+{
+    public static int Size => sizeof(ushort);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Load<TVector>(byte* source)
+        where TVector : struct, IVector<TVector> => TVector.LoadFiniteHalf((ushort*)source);
+}
+
 /// <summary>Upper halves of 32-bit floats.</summary>
 internal readonly unsafe struct BFloat16Storage : IStorage
 {
