@@ -1,5 +1,6 @@
 using Palmyra.Backends;
 using Palmyra.Checkpoints;
+using Palmyra.Generation;
 using Palmyra.Models;
 using Palmyra.Tokenization;
 
@@ -16,6 +17,7 @@ public sealed class LanguageModel : IDisposable
     ];
 
     private readonly Lazy<GptTokenizer> _tokenizer;
+    private readonly Lazy<GenerationOptions> _generationDefaults;
 
     private LanguageModel(string folder, TokenizerOptions? tokenizer, Transformer transformer, IReadOnlyList<string> unexpectedTensors)
     {
@@ -23,6 +25,7 @@ public sealed class LanguageModel : IDisposable
         Transformer = transformer;
         UnexpectedTensors = unexpectedTensors;
         _tokenizer = new Lazy<GptTokenizer>(() => GptTokenizer.Open(folder, tokenizer));
+        _generationDefaults = new Lazy<GenerationOptions>(() => GenerationOptionsReader.ReadDirectory(folder));
     }
 
     /// <summary>The folder it was opened from.</summary>
@@ -40,6 +43,11 @@ public sealed class LanguageModel : IDisposable
     /// <summary>The tokenizer, opened when first asked for: a folder without one still runs on token ids.</summary>
     /// <exception cref="Diagnostics.TokenizationException">The folder has no tokenizer files, or they are damaged.</exception>
     public GptTokenizer Tokenizer => _tokenizer.Value;
+
+    /// <summary>How the checkpoint wants to be generated from: generation_config.json, else config.json's generation keys, else transformers' defaults.</summary>
+    /// <remarks>What a call wants otherwise it says on top: <c>model.GenerationDefaults with { Temperature = 0.7f }</c>.</remarks>
+    /// <exception cref="Diagnostics.GenerationException">The file is damaged.</exception>
+    public GenerationOptions GenerationDefaults => _generationDefaults.Value;
 
     /// <summary>Tensors of the checkpoint that the model has no use for, in ordinal order.</summary>
     public IReadOnlyList<string> UnexpectedTensors { get; }

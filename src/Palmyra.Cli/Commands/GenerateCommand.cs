@@ -47,7 +47,7 @@ internal static class GenerateCommand
             ids = ids?.Within(model.Config.VocabularySize, "--prompt-ids") ?? tokenizer!.Encode(text!);
             var run = new GenerationRun(model, tokenizer, ids, text ?? tokenizer?.Decode(ids), Stopwatch.GetElapsedTime(start).TotalSeconds);
             GenerationOptions chosen = Validated(
-                arguments.Bind(parsed, GenerationOptionsReader.ReadDirectory(model.Folder), model.Config.ContextLength - Math.Max(1, ids.Length)),
+                arguments.Bind(parsed, model.GenerationDefaults, model.Config.ContextLength - Math.Max(1, ids.Length)),
                 model,
                 tokenizer is not null);
             if (parsed.GetValue(json))

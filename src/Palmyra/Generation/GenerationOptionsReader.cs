@@ -47,6 +47,11 @@ public static class GenerationOptionsReader
         {
             throw new GenerationException($"{path} is not valid JSON at line {exception.LineNumber + 1}; save it again.", exception);
         }
+        catch (InvalidOperationException exception)
+        {
+            // A string that is no Unicode text, found when it is taken out.
+            throw new GenerationException($"{path} holds text that is not Unicode; save it again.", exception);
+        }
     }
 
     private static GenerationOptions Read(OptionKeys keys)
