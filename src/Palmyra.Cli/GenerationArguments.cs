@@ -24,7 +24,8 @@ internal sealed class GenerationArguments
 
     public GenerationArguments()
     {
-        _maxNewTokens = Value<int?>("--max-new-tokens", $"New tokens at most; {DefaultNewTokens} or what the context leaves, unless the model says otherwise.", "N");
+        _maxNewTokens = Value<int?>(
+            "--max-new-tokens", $"New tokens at most; {DefaultNewTokens} or what the context leaves, unless the model says otherwise.", "N");
         _maxLength = Value<int?>("--max-length", "Prompt and new tokens together at most.", "N");
         _minLength = Value<int?>("--min-length", "No end before prompt and new tokens reach this length.", "N");
         _minNewTokens = Value<int?>("--min-new-tokens", "No end before this many new tokens.", "N");
@@ -37,20 +38,25 @@ internal sealed class GenerationArguments
         _typicalP = Sampling<float?>("--typical-p", "The tokens nearest the expected surprise stay, up to this mass.", "P");
         _epsilonCutoff = Sampling<float?>("--epsilon-cutoff", "Tokens less probable than this go.", "P");
         _etaCutoff = Sampling<float?>("--eta-cutoff", "As --epsilon-cutoff, lower where the model is unsure.", "P");
-        _filterOrder = Words("--filter-order", "Whose order and rules the sampling filters follow.", "transformers", "mesh-transformer-jax", "openai", "megatron");
+        _filterOrder = Words(
+            "--filter-order", "Whose order and rules the sampling filters follow.", "transformers", "mesh-transformer-jax", "openai", "megatron");
         _samplingOnly.Add(_filterOrder);
         _repetitionPenalty = Value<float?>("--repetition-penalty", "Makes tokens that occurred less likely, above 1.", "X");
         _encoderRepetitionPenalty = Value<float?>("--encoder-repetition-penalty", "Makes the prompt's tokens more likely, above 1.", "X");
         _noRepeatNgramSize = Value<int?>("--no-repeat-ngram-size", "No run of this many tokens occurs twice.", "N");
-        _encoderNoRepeatNgramSize = Value<int?>("--encoder-no-repeat-ngram-size", "No run of this many tokens of the prompt occurs again.", "N");
+        _encoderNoRepeatNgramSize = Value<int?>(
+            "--encoder-no-repeat-ngram-size", "No run of this many tokens of the prompt occurs again.", "N");
         _badWordsIds = Many("--bad-words-ids", "Token ids that must not follow each other; may be given several times.", "IDS");
-        _sequenceBias = Many("--sequence-bias", "Token ids made more or less likely, as 12,34=-2.5; may be given several times.", "IDS=BIAS");
+        _sequenceBias = Many(
+            "--sequence-bias", "Token ids made more or less likely, as 12,34=-2.5; may be given several times.", "IDS=BIAS");
         _suppressTokens = Value<string?>("--suppress-tokens", "Token ids that never occur.", "IDS");
         _beginSuppressTokens = Value<string?>("--begin-suppress-tokens", "Token ids that the text does not begin with.", "IDS");
         _forcedBosTokenId = Value<int?>("--forced-bos-token-id", "The token after a prompt of one token.", "ID");
         _forcedEosTokenId = Value<string?>("--forced-eos-token-id", "The token at the largest length: any of these.", "IDS");
-        _removeInvalidValues = Value<bool?>("--remove-invalid-values", "Replace logits that are no numbers instead of failing.", "true|false");
-        _decay = Value<string?>("--exponential-decay-length-penalty", "Makes the end ever more likely after START new tokens.", "START,FACTOR");
+        _removeInvalidValues = Value<bool?>(
+            "--remove-invalid-values", "Replace logits that are no numbers instead of failing.", "true|false");
+        _decay = Value<string?>(
+            "--exponential-decay-length-penalty", "Makes the end ever more likely after START new tokens.", "START,FACTOR");
         _renormalizeLogits = Value<bool?>("--renormalize-logits", "Log-softmax scores again after processing.", "true|false");
         _numBeams = Value<int?>("--num-beams", "More than 1 means beam search.", "N");
         _numReturnSequences = Value<int?>("--num-return-sequences", "Texts to return: samples, or the best beams.", "N");
@@ -111,7 +117,9 @@ internal sealed class GenerationArguments
             EncoderRepetitionPenalty = parsed.GetValue(_encoderRepetitionPenalty) ?? defaults.EncoderRepetitionPenalty,
             NoRepeatNgramSize = parsed.GetValue(_noRepeatNgramSize) ?? defaults.NoRepeatNgramSize,
             EncoderNoRepeatNgramSize = parsed.GetValue(_encoderNoRepeatNgramSize) ?? defaults.EncoderNoRepeatNgramSize,
-            BadWordsIds = parsed.GetValue(_badWordsIds) is { Length: > 0 } words ? [.. words.Select(word => IdList.Parse(word, "--bad-words-ids"))] : defaults.BadWordsIds,
+            BadWordsIds = parsed.GetValue(_badWordsIds) is { Length: > 0 } words
+                ? [.. words.Select(word => IdList.Parse(word, "--bad-words-ids"))]
+                : defaults.BadWordsIds,
             SequenceBias = parsed.GetValue(_sequenceBias) is { Length: > 0 } biases ? [.. biases.Select(Bias)] : defaults.SequenceBias,
             SuppressTokens = Ids(parsed, _suppressTokens) ?? defaults.SuppressTokens,
             BeginSuppressTokens = Ids(parsed, _beginSuppressTokens) ?? defaults.BeginSuppressTokens,
@@ -148,7 +156,7 @@ internal sealed class GenerationArguments
 
     private Option<T> Value<T>(string name, string description, string help)
     {
-        var option = new Option<T>(name) { Description = description, HelpName = help };
+        Option<T> option = CommandOption.Value<T>(name, description, help);
         _all.Add(option);
         return option;
     }
@@ -165,7 +173,7 @@ internal sealed class GenerationArguments
     private Option<string?> Words(string name, string description, params string[] words)
     {
         Option<string?> option = Value<string?>(name, description, string.Empty);
-        ModelOptions.AcceptOnly(option, words);
+        CommandOption.AcceptOnly(option, words);
         return option;
     }
 
@@ -187,10 +195,12 @@ internal sealed class GenerationArguments
             && int.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out int start)
             && float.TryParse(parts[1], NumberStyles.Float, CultureInfo.InvariantCulture, out float factor)
             ? new LengthDecay(start, factor)
-            : throw new UsageException($"--exponential-decay-length-penalty was expected to be START,FACTOR such as 20,1.05; found '{text}'.");
+            : throw new UsageException(
+                $"--exponential-decay-length-penalty was expected to be START,FACTOR such as 20,1.05; found '{text}'.");
     }
 
     private static TimeSpan Seconds(double seconds) => seconds > 0 && seconds <= TimeSpan.MaxValue.TotalSeconds / 2
         ? TimeSpan.FromSeconds(seconds)
-        : throw new UsageException($"--max-time was expected to be a positive number of seconds; found {seconds.ToString(CultureInfo.InvariantCulture)}.");
+        : throw new UsageException(
+            $"--max-time was expected to be a positive number of seconds; found {seconds.ToString(CultureInfo.InvariantCulture)}.");
 }

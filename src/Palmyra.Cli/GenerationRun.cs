@@ -20,30 +20,32 @@ internal sealed class GenerationRun(LanguageModel model, GptTokenizer? tokenizer
             return;
         }
 
-        IReadOnlyList<IReadOnlyList<GeneratedSequence>> results = await generator.GenerateAsync([new GenerationRequest(prompt, options)], cancellation);
-        for (int i = 0; i < results[0].Count; i++)
+        var request = new GenerationRequest(prompt, options);
+        IReadOnlyList<GeneratedSequence> sequences = (await generator.GenerateAsync([request], cancellation))[0];
+        for (int i = 0; i < sequences.Count; i++)
         {
-            GeneratedSequence sequence = results[0][i];
+            GeneratedSequence sequence = sequences[i];
             string score = sequence.Score is double value ? $" score {value.ToString("F5", CultureInfo.InvariantCulture)}" : string.Empty;
             Console.WriteLine($"[{i + 1}]{score}");
             Console.WriteLine(shown + (sequence.Text ?? string.Join(' ', sequence.NewTokens)));
         }
 
-        NoteSpeed(results[0], firstToken: null, Stopwatch.GetElapsedTime(start).TotalSeconds);
+        NoteSpeed(sequences, firstToken: null, Stopwatch.GetElapsedTime(start).TotalSeconds);
     }
 
     public async Task WriteJsonAsync(GenerationOptions options, CancellationToken cancellation)
     {
         long start = Stopwatch.GetTimestamp();
         using var generator = new Generator(model.Transformer, tokenizer);
-        IReadOnlyList<IReadOnlyList<GeneratedSequence>> results = await generator.GenerateAsync([new GenerationRequest(prompt, options)], cancellation);
-        for (int i = 0; i < results[0].Count; i++)
+        var request = new GenerationRequest(prompt, options);
+        IReadOnlyList<GeneratedSequence> sequences = (await generator.GenerateAsync([request], cancellation))[0];
+        for (int i = 0; i < sequences.Count; i++)
         {
             int index = i;
-            Terminal.Json(writer => WriteJson(writer, index, results[0][index]));
+            Terminal.Json(writer => WriteJson(writer, index, sequences[index]));
         }
 
-        NoteSpeed(results[0], firstToken: null, Stopwatch.GetElapsedTime(start).TotalSeconds);
+        NoteSpeed(sequences, firstToken: null, Stopwatch.GetElapsedTime(start).TotalSeconds);
     }
 
     private async Task StreamAsync(Generator generator, GenerationOptions options, string shown, long start, CancellationToken cancellation)
@@ -78,10 +80,11 @@ internal sealed class GenerationRun(LanguageModel model, GptTokenizer? tokenizer
         string first = firstToken is double value ? $", first after {Seconds(value)}" : string.Empty;
         string seed = sequences.Count > 0 && sequences[0].Seed is ulong drawn ? $", seed {drawn}" : string.Empty;
         string end = sequences.Count > 0 ? $", ended by {Reason(sequences[0].FinishReason)}" : string.Empty;
-        double rate = firstToken is double before && tokens > 1 ? (tokens - 1) / Math.Max(1e-9, seconds - before) : tokens / Math.Max(1e-9, seconds);
+        (int timed, double during) = firstToken is double before && tokens > 1 ? (tokens - 1, seconds - before) : (tokens, seconds);
         Terminal.Note(string.Create(
             CultureInfo.InvariantCulture,
-            $"[loaded in {Seconds(loadSeconds)}; {prompt.Length} tokens of prompt; {tokens} new{first}, {rate:F0} tokens/s{seed}{end}; {model.Backend.Description}]"));
+            $"[loaded in {Seconds(loadSeconds)}; {prompt.Length} tokens of prompt; {tokens} new{first}, "
+            + $"{timed / Math.Max(1e-9, during):F0} tokens/s{seed}{end}; {model.Backend.Description}]"));
     }
 
     private void WriteJson(Utf8JsonWriter writer, int index, GeneratedSequence sequence)

@@ -40,7 +40,7 @@ internal sealed class ModelCard(InspectedModel model)
             Row("RoPE dimensions", _config.RotaryDims == 0 ? "none" : Columns.Count(_config.RotaryDims)),
             Row("activation", ActivationName),
             Row("attention", Attention),
-            Row("head", _config.TieWordEmbeddings ? "tied to the embedding" : "its own matrix" + (_config.Family == ModelFamily.GptJ ? ", with bias" : string.Empty)),
+            Row("head", Head),
         };
         if (model.HasWeights)
         {
@@ -49,10 +49,7 @@ internal sealed class ModelCard(InspectedModel model)
 
         Columns.Write(output, "ll", rows);
         output.WriteLine();
-        Columns.Write(output, "lrr", Formats
-            .Select(format => new[] { $"weights in {format.ToString().ToLowerInvariant()}", Columns.Count(_size.WeightBytes(format)) + " B", Columns.Bytes(_size.WeightBytes(format)) })
-            .Append(["cache a token, 32 bits", Columns.Count(_size.CacheBytesPerToken(4)) + " B", $"{Columns.Bytes((double)_size.CacheBytesPerToken(4) * _config.ContextLength)} for {Columns.Count(_config.ContextLength)}"])
-            .Append(["cache a token, 16 bits", Columns.Count(_size.CacheBytesPerToken(2)) + " B", $"{Columns.Bytes((double)_size.CacheBytesPerToken(2) * _config.ContextLength)} for {Columns.Count(_config.ContextLength)}"]));
+        Columns.Write(output, "lrr", Formats.Select(WeightRow).Append(CacheRow(4)).Append(CacheRow(2)));
         if (_flops is not null)
         {
             output.WriteLine();
@@ -147,7 +144,8 @@ internal sealed class ModelCard(InspectedModel model)
 
         if (model.Preset?.PaddedParameterCount is long padded)
         {
-            yield return $"With the vocabulary padded to {Columns.Count(model.Preset.PaddedVocabularySize!.Value)} rows for training it counts {Columns.Count(padded)} parameters.";
+            yield return $"With the vocabulary padded to {Columns.Count(model.Preset.PaddedVocabularySize!.Value)} rows for training "
+                + $"it counts {Columns.Count(padded)} parameters.";
         }
 
         if (model.Preset?.Note is string note)
@@ -186,6 +184,9 @@ internal sealed class ModelCard(InspectedModel model)
         _ => _config.Activation.ToString().ToLowerInvariant(),
     };
 
+    private string Head => _config.TieWordEmbeddings ? "tied to the embedding"
+        : _config.Family == ModelFamily.GptJ ? "its own matrix, with bias" : "its own matrix";
+
     private string Attention
     {
         get
@@ -206,6 +207,24 @@ internal sealed class ModelCard(InspectedModel model)
         ("Narayanan training", "72Ld²(1 + s/6d + V/12Ld)", flops.NarayananTraining),
         ("Narayanan training, recomputed", "96Ld²(1 + s/6d + V/16Ld)", flops.NarayananTrainingRecomputed),
     ];
+
+    private string[] WeightRow(MatrixFormat format)
+    {
+        long bytes = _size.WeightBytes(format);
+        return [$"weights in {format.ToString().ToLowerInvariant()}", Columns.Count(bytes) + " B", Columns.Bytes(bytes)];
+    }
+
+    private string[] CacheRow(int elementBytes)
+    {
+        long bytes = _size.CacheBytesPerToken(elementBytes);
+        int context = _config.ContextLength;
+        return
+        [
+            $"cache a token, {8 * elementBytes} bits",
+            Columns.Count(bytes) + " B",
+            $"{Columns.Bytes((double)bytes * context)} for {Columns.Count(context)}",
+        ];
+    }
 
     private static string[] Row(string name, string value) => [name, value];
 

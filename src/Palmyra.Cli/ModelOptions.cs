@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
 using Palmyra.Backends;
 using Palmyra.Backends.Cpu;
 using Palmyra.Backends.Reference;
@@ -22,9 +21,11 @@ internal sealed class ModelOptions
         HelpName = "FOLDER|ID",
     };
 
-    public Option<string> DType { get; } = Choice("--dtype", "How matrices are stored in memory; auto keeps what the checkpoint has.", DTypes);
+    public Option<string> DType { get; } = CommandOption.Choice(
+        "--dtype", "How matrices are stored in memory; auto keeps what the checkpoint has.", DTypes);
 
-    public Option<string> Backend { get; } = Choice("--backend", "What computes: the fast CPU kernels, or the plain loops that define every operation.", Backends);
+    public Option<string> Backend { get; } = CommandOption.Choice(
+        "--backend", "What computes: the fast CPU kernels, or the plain loops that define every operation.", Backends);
 
     public Option<int?> Threads { get; } = new("--threads")
     {
@@ -68,10 +69,17 @@ internal sealed class ModelOptions
     {
         try
         {
-            return Terminal.WithProgress("loading", progress => LanguageModel.Open(
+            LanguageModel model = Terminal.WithProgress("loading", progress => LanguageModel.Open(
                 folderOrId,
                 new LanguageModelOptions { Backend = CreateBackend(parsed), Format = Format(parsed), Progress = progress },
                 cancellation));
+            if (model.UnexpectedTensors.Count > 0)
+            {
+                Console.Error.WriteLine(
+                    $"palmyra: note: {model.UnexpectedTensors.Count} tensors of the checkpoint are not used ('palmyra inspect' names them).");
+            }
+
+            return model;
         }
         catch (CheckpointException) when (!Path.Exists(folderOrId) && ModelPresets.Find(folderOrId) is not null)
         {
@@ -96,26 +104,4 @@ internal sealed class ModelOptions
         "bf16" => MatrixFormat.BF16,
         _ => null,
     };
-
-    /// <summary>An option that takes one of a few words, the first by default.</summary>
-    public static Option<string> Choice(string name, string description, params string[] words)
-    {
-        var option = new Option<string>(name) { Description = description, DefaultValueFactory = _ => words[0] };
-        AcceptOnly(option, words);
-        return option;
-    }
-
-    /// <summary>Makes an option refuse all but a few words, in one sentence.</summary>
-    public static void AcceptOnly(Option option, string[] words)
-    {
-        option.HelpName = string.Join('|', words);
-        option.CompletionSources.Add(words);
-        option.Validators.Add(result =>
-        {
-            if (result.Tokens.FirstOrDefault(token => !words.Contains(token.Value, StringComparer.Ordinal)) is Token wrong)
-            {
-                result.AddError($"{option.Name} was expected to be {string.Join(", ", words[..^1])} or {words[^1]}; found '{wrong.Value}'.{Nearest.Suggest(wrong.Value, words)}");
-            }
-        });
-    }
 }

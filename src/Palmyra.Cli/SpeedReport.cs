@@ -8,6 +8,9 @@ namespace Palmyra.Cli;
 /// <summary>Medians of the rounds, and shares of the limit that bounds each phase: memory for decode, arithmetic for prefill.</summary>
 internal sealed class SpeedReport
 {
+    // Larger than the last cache of common processors.
+    private const double CacheableBytes = 64e6;
+
     private readonly SpeedRound[] _rounds;
     private readonly string _name;
     private readonly string _backend;
@@ -15,7 +18,8 @@ internal sealed class SpeedReport
     private readonly int _promptTokens, _decodeTokens;
     private readonly double _load, _first, _bytesPerToken, _prefillFlops;
 
-    public SpeedReport(string name, Transformer model, int promptTokens, int decodeTokens, double loadSeconds, double firstSeconds, SpeedRound[] rounds)
+    public SpeedReport(
+        string name, Transformer model, int promptTokens, int decodeTokens, double loadSeconds, double firstSeconds, SpeedRound[] rounds)
     {
         var size = new ModelSize(model.Config);
         _name = name;
@@ -39,18 +43,20 @@ internal sealed class SpeedReport
     public void WriteText(TextWriter output)
     {
         string format = _format.ToString().ToLowerInvariant();
+        string peak = Digits(Median(round => round.Peak)), bandwidth = Digits(Median(round => round.Bandwidth));
+        string weights = Columns.Bytes(_bytesPerToken);
         output.WriteLine($"{_name}, {format}, on {_backend}: medians of {_rounds.Length} rounds");
         Columns.Write(output, "lrl",
         [
             ["load", Digits(_load), "s"],
             ["first token, cold", Digits(_first), $"s for {Columns.Count(_promptTokens)} tokens of prompt"],
             ["first token, warm", Digits(Median(round => round.PrefillSeconds)), "s"],
-            ["prefill", Digits(PrefillRate), $"tokens/s, {Share(PrefillShare)} of {Digits(Median(round => round.Peak))} GFLOP/s measured in the same rounds"],
-            ["decode", Digits(DecodeRate), $"tokens/s, {Share(DecodeShare)} of {Digits(Median(round => round.Bandwidth))} GB/s measured in the same rounds ({Columns.Bytes(_bytesPerToken)} of weights a token)"],
+            ["prefill", Digits(PrefillRate), $"tokens/s, {Share(PrefillShare)} of the {peak} GFLOP/s measured in the same rounds"],
+            ["decode", Digits(DecodeRate), $"tokens/s, {Share(DecodeShare)} of the {bandwidth} GB/s measured in the same rounds ({weights} a token)"],
         ]);
-        if (_bytesPerToken < 64e6)
+        if (_bytesPerToken < CacheableBytes)
         {
-            output.WriteLine($"The weights, {Columns.Bytes(_bytesPerToken)}, may lie in the processor's caches: a share of memory bandwidth says little then, and can exceed 100 %.");
+            output.WriteLine($"The weights, {weights}, may lie in the processor's caches: a share of memory bandwidth says little then.");
         }
     }
 

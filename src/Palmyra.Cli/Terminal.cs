@@ -9,6 +9,11 @@ internal static class Terminal
 {
     private static readonly JsonWriterOptions JsonOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
+    // What is over sooner needs no bar; setting one up takes as long as loading a small model.
+    private const int PatienceMilliseconds = 400;
+
+    private const int RefreshMilliseconds = 100;
+
     /// <summary>Whether stderr is a terminal.</summary>
     public static bool IsWatched => !Console.IsErrorRedirected;
 
@@ -36,7 +41,7 @@ internal static class Terminal
         }
     }
 
-    /// <summary>Runs work with a progress bar on stderr, if a person is watching.</summary>
+    /// <summary>Runs work, with a progress bar on stderr if a person is watching and it takes longer than a moment.</summary>
     /// <param name="title">What is being done.</param>
     /// <param name="work">Given what it should report the share done to, 0 to 1; null if nobody watches.</param>
     public static T WithProgress<T>(string title, Func<IProgress<double>?, T> work)
@@ -46,17 +51,32 @@ internal static class Terminal
             return work(null);
         }
 
-        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
-        return console.Progress().AutoClear(true).Start(context =>
+        var share = new Share();
+        Task<T> running = Task.Factory.StartNew(
+            () => work(share), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        if (Task.WaitAny([running], PatienceMilliseconds) < 0)
         {
-            ProgressTask task = context.AddTask(Markup.Escape(title), maxValue: 1);
-            return work(new BarProgress(task));
-        });
+            IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
+            console.Progress().AutoClear(true).Start(context =>
+            {
+                ProgressTask task = context.AddTask(Markup.Escape(title), maxValue: 1);
+                do
+                {
+                    task.Value = share.Value;
+                }
+                while (Task.WaitAny([running], RefreshMilliseconds) < 0);
+            });
+        }
+
+        return running.GetAwaiter().GetResult();
     }
 
-    // Progress<T> would post to the thread pool and report late; this sets the bar where it is called.
-    private sealed class BarProgress(ProgressTask task) : IProgress<double>
+    private sealed class Share : IProgress<double>
     {
-        public void Report(double value) => task.Value = value;
+        private double _value;
+
+        public double Value => Volatile.Read(ref _value);
+
+        public void Report(double value) => Volatile.Write(ref _value, value);
     }
 }

@@ -1,5 +1,3 @@
-using System.CommandLine;
-
 namespace Palmyra.Cli;
 
 /// <summary>Where a command's text comes from: the command line, a file, or standard input.</summary>
@@ -7,8 +5,6 @@ internal static class TextInput
 {
     /// <summary>The word that stands for standard input.</summary>
     public const string StandardInput = "-";
-
-    public static Option<string?> FileOption(string description) => new("--file", "-f") { Description = description, HelpName = "FILE" };
 
     /// <summary>One text: the argument, the file's whole content, or standard input for "-" or if nothing is given and input is redirected.</summary>
     /// <param name="argument">The positional argument, if given.</param>

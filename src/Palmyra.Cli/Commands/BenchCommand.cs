@@ -14,12 +14,23 @@ internal static class BenchCommand
 
     public static Command Create()
     {
-        var model = new Argument<string?>("MODEL") { Description = "A model's folder or id; the storyteller by default.", Arity = ArgumentArity.ZeroOrOne };
-        var preset = new Option<string?>("--preset") { Description = "Measure the shape of a preset, with random weights.", HelpName = "NAME" };
-        var prompt = new Option<int?>("--prompt-tokens") { Description = $"Tokens of the prompt; {DefaultPrompt}, or what the context leaves.", HelpName = "N" };
-        var decode = new Option<int?>("--decode-tokens") { Description = $"Tokens decoded after it; {DefaultDecode}, or a quarter of the context.", HelpName = "N" };
-        var rounds = new Option<int>("--rounds") { Description = "Rounds of measurements, at least 5; medians are reported.", DefaultValueFactory = _ => 5, HelpName = "N" };
-        var json = new Option<bool>("--json") { Description = "Write JSON." };
+        var model = new Argument<string?>("MODEL")
+        {
+            Description = "A model's folder or id; the storyteller by default.",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+        var preset = CommandOption.Value<string?>("--preset", "Measure the shape of a preset, with random weights.", "NAME");
+        var prompt = CommandOption.Value<int?>(
+            "--prompt-tokens", $"Tokens of the prompt; {DefaultPrompt}, or what the context leaves.", "N");
+        var decode = CommandOption.Value<int?>(
+            "--decode-tokens", $"Tokens decoded after it; {DefaultDecode}, or a quarter of the context.", "N");
+        var rounds = new Option<int>("--rounds")
+        {
+            Description = "Rounds of measurements, at least 5; medians are reported.",
+            DefaultValueFactory = _ => 5,
+            HelpName = "N",
+        };
+        var json = CommandOption.Json();
         var options = new ModelOptions();
         var command = new Command(
             "bench",
@@ -47,7 +58,8 @@ internal static class BenchCommand
             if (promptTokens < 1 || decodeTokens < 1 || promptTokens > context - decodeTokens)
             {
                 throw new UsageException(
-                    $"--prompt-tokens and --decode-tokens were expected to be positive and at most {context} together, the model's context; found {promptTokens} and {decodeTokens}.");
+                    $"--prompt-tokens and --decode-tokens were expected to be positive and at most {context} together, "
+                    + $"the model's context; found {promptTokens} and {decodeTokens}.");
             }
 
             int threads = parsed.GetValue(options.Backend) == "reference" ? 1 : options.ThreadCount(parsed);
@@ -81,11 +93,13 @@ internal static class BenchCommand
         }
 
         ModelPreset found = ModelPresets.Find(name)
-            ?? throw new UsageException($"'{name}' is no preset.{Nearest.Suggest(name, ModelPresets.All.Select(known => known.Name))} 'palmyra inspect --list' lists them.");
+            ?? throw new UsageException(
+                $"'{name}' is no preset.{Nearest.Suggest(name, ModelPresets.All.Select(known => known.Name))} 'palmyra inspect --list' lists them.");
         return found.Runnable is null ? throw new UsageException($"{found.Name} cannot be run. {found.Note}") : found;
     }
 
-    private static (string Name, Transformer Transformer) Random(ModelPreset preset, IBackend backend, MatrixFormat format, CancellationToken cancellation)
+    private static (string Name, Transformer Transformer) Random(
+        ModelPreset preset, IBackend backend, MatrixFormat format, CancellationToken cancellation)
     {
         try
         {
@@ -95,7 +109,8 @@ internal static class BenchCommand
             if (needed > available)
             {
                 throw new UsageException(
-                    $"{preset.Name} in {format.ToString().ToLowerInvariant()} needs {Columns.Bytes(needed)} for its weights; this machine has {Columns.Bytes(available)}. Choose a smaller preset or --dtype bf16.");
+                    $"{preset.Name} in {format.ToString().ToLowerInvariant()} needs {Columns.Bytes(needed)} for its weights; "
+                    + $"this machine has {Columns.Bytes(available)}. Choose a smaller preset or --dtype bf16.");
             }
 
             var weights = new RandomWeights(config, seed: 1);

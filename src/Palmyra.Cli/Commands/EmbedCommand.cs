@@ -10,14 +10,23 @@ internal static class EmbedCommand
 {
     public static Command Create()
     {
-        var texts = new Argument<string[]>("TEXT") { Description = "Texts; '-' reads a text a line from standard input.", Arity = ArgumentArity.ZeroOrMore };
-        Option<string?> file = TextInput.FileOption("Read texts from a file, one a line.");
-        var layer = new Option<int?>("--layer") { Description = "Hidden state to take: 0 the embedding, i the input of block i, the last one after the final norm (default).", HelpName = "I" };
-        Option<string> pooling = ModelOptions.Choice("--pooling", "How tokens become one vector: their mean, the last one, a mean weighted by position, or not at all.", "mean", "last", "weighted", "none");
-        var normalize = new Option<bool>("--normalize") { Description = "Divide vectors by their length." };
-        var json = new Option<bool>("--json") { Description = "Write JSON, a line a text; otherwise numbers, a line a vector." };
+        var texts = new Argument<string[]>("TEXT")
+        {
+            Description = "Texts; '-' reads a text a line from standard input.",
+            Arity = ArgumentArity.ZeroOrMore,
+        };
+        Option<string?> file = CommandOption.File("Read texts from a file, one a line.");
+        var layer = CommandOption.Value<int?>(
+            "--layer", "Hidden state to take: 0 the embedding, i the input of block i, the last one after the final norm (default).", "I");
+        Option<string> pooling = CommandOption.Choice(
+            "--pooling", "How tokens become one vector: their mean, the last one, a mean weighted by position, or not at all.", "mean", "last", "weighted", "none");
+        var normalize = CommandOption.Flag("--normalize", "Divide vectors by their length.");
+        var json = CommandOption.Json("Write JSON, a line a text; otherwise numbers, a line a vector.");
         var options = new ModelOptions();
-        var command = new Command("embed", "Turn texts into vectors: hidden states of a layer, pooled.") { texts, file, layer, pooling, normalize, json };
+        var command = new Command("embed", "Turn texts into vectors: hidden states of a layer, pooled.")
+        {
+            texts, file, layer, pooling, normalize, json,
+        };
         options.AddTo(command);
         command.SetAction((parsed, cancellation) =>
         {

@@ -11,14 +11,21 @@ internal static class GenerateCommand
 {
     public static Command Create()
     {
-        var prompt = new Argument<string?>("PROMPT") { Description = "The text to continue; '-' reads standard input.", Arity = ArgumentArity.ZeroOrOne };
-        Option<string?> file = TextInput.FileOption("Continue a file's text.");
-        var promptIds = new Option<string?>("--prompt-ids") { Description = "Continue these token ids.", HelpName = "IDS" };
-        var noEcho = new Option<bool>("--no-echo") { Description = "Leave the prompt out of the output." };
-        var json = new Option<bool>("--json") { Description = "Write JSON, a line a sequence." };
+        var prompt = new Argument<string?>("PROMPT")
+        {
+            Description = "The text to continue; '-' reads standard input.",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+        Option<string?> file = CommandOption.File("Continue a file's text.");
+        var promptIds = CommandOption.Value<string?>("--prompt-ids", "Continue these token ids.", "IDS");
+        var noEcho = CommandOption.Flag("--no-echo", "Leave the prompt out of the output.");
+        var json = CommandOption.Json("Write JSON, a line a sequence.");
         var options = new ModelOptions();
         var arguments = new GenerationArguments();
-        var command = new Command("generate", "Continue a prompt; the text appears as it is made.") { prompt, file, promptIds, noEcho, json };
+        var command = new Command("generate", "Continue a prompt; the text appears as it is made.")
+        {
+            prompt, file, promptIds, noEcho, json,
+        };
         options.AddTo(command);
         arguments.AddTo(command);
         command.SetAction(async (parsed, cancellation) =>

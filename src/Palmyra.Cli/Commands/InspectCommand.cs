@@ -16,9 +16,12 @@ internal static class InspectCommand
             Description = "A model's folder, its id in the local Hugging Face cache, or a preset; the storyteller by default.",
             Arity = ArgumentArity.ZeroOrOne,
         };
-        var list = new Option<bool>("--list") { Description = "List the presets, or with MODEL its tensors." };
-        var json = new Option<bool>("--json") { Description = "Write JSON." };
-        var command = new Command("inspect", "Show a model's hyper-parameters, parameter count, memory and FLOPs a token.") { model, list, json };
+        var list = CommandOption.Flag("--list", "List the presets, or with MODEL its tensors.");
+        var json = CommandOption.Json();
+        var command = new Command("inspect", "Show a model's hyper-parameters, parameter count, memory and FLOPs a token.")
+        {
+            model, list, json,
+        };
         command.SetAction(parsed => Run(parsed.GetValue(model), parsed.GetValue(list), parsed.GetValue(json)));
         return command;
     }

@@ -11,14 +11,14 @@ internal static class ScoreCommand
     public static Command Create()
     {
         var text = new Argument<string?>("TEXT") { Description = "The text; '-' reads standard input.", Arity = ArgumentArity.ZeroOrOne };
-        Option<string?> file = TextInput.FileOption("Score a whole file's text.");
-        var ids = new Option<string?>("--ids") { Description = "Score these token ids instead of a text.", HelpName = "IDS" };
-        var idsFile = new Option<string?>("--ids-file") { Description = "Score a file of 16-bit little-endian token ids.", HelpName = "FILE" };
-        var window = new Option<int?>("--window") { Description = "Tokens the model sees at once; the whole context by default.", HelpName = "N" };
-        var stride = new Option<int?>("--stride") { Description = "Tokens from one window's start to the next; the window by default.", HelpName = "N" };
-        var splitRegex = new Option<string?>("--split-regex") { Description = "How a word-level vocabulary splits text.", HelpName = "REGEX" };
-        var summary = new Option<bool>("--summary") { Description = "Leave the single tokens out." };
-        var json = new Option<bool>("--json") { Description = "Write JSON." };
+        Option<string?> file = CommandOption.File("Score a whole file's text.");
+        var ids = CommandOption.Value<string?>("--ids", "Score these token ids instead of a text.", "IDS");
+        var idsFile = CommandOption.Value<string?>("--ids-file", "Score a file of 16-bit little-endian token ids.", "FILE");
+        var window = CommandOption.Value<int?>("--window", "Tokens the model sees at once; the whole context by default.", "N");
+        var stride = CommandOption.Value<int?>("--stride", "Tokens from one window's start to the next; the window by default.", "N");
+        var splitRegex = CommandOption.Value<string?>("--split-regex", "How a word-level vocabulary splits text.", "REGEX");
+        var summary = CommandOption.Flag("--summary", "Leave the single tokens out.");
+        var json = CommandOption.Json();
         var options = new ModelOptions();
         var command = new Command(
             "score",
@@ -97,19 +97,24 @@ internal static class ScoreCommand
             if (withTokens)
             {
                 Columns.Write(output, "rrl", Scores
-                    .Select(score => new[] { $"{score.Id}", score.LogProbability.ToString("F5", CultureInfo.InvariantCulture), tokenizer?.TokenText(score.Id) ?? string.Empty })
+                    .Select(score => new[] { $"{score.Id}", Digits(score.LogProbability), tokenizer?.TokenText(score.Id) ?? string.Empty })
                     .Prepend(["id", "ln p", "piece"]));
                 output.WriteLine();
             }
 
             Columns.Write(output, "ll",
             [
-                ["tokens scored", $"{Columns.Count(Scores.Count)} of {Columns.Count(Tokens)}, windows of {Columns.Count(Window)} every {Columns.Count(Stride)}"],
-                ["sum of ln p", Sum.ToString("F5", CultureInfo.InvariantCulture)],
-                ["mean of ln p", Mean.ToString("F5", CultureInfo.InvariantCulture)],
+                [
+                    "tokens scored",
+                    $"{Columns.Count(Scores.Count)} of {Columns.Count(Tokens)}, windows of {Columns.Count(Window)} every {Columns.Count(Stride)}",
+                ],
+                ["sum of ln p", Digits(Sum)],
+                ["mean of ln p", Digits(Mean)],
                 ["perplexity", Math.Exp(-Mean).ToString("F3", CultureInfo.InvariantCulture)],
             ]);
         }
+
+        private static string Digits(double value) => value.ToString("F5", CultureInfo.InvariantCulture);
 
         public void WriteJson(GptTokenizer? tokenizer, bool withTokens) => Terminal.Json(writer =>
         {

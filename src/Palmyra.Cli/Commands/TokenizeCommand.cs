@@ -10,13 +10,19 @@ internal static class TokenizeCommand
 {
     public static Command Create()
     {
-        var texts = new Argument<string[]>("TEXT") { Description = "Texts; '-' reads a text a line from standard input.", Arity = ArgumentArity.ZeroOrMore };
+        var texts = new Argument<string[]>("TEXT")
+        {
+            Description = "Texts; '-' reads a text a line from standard input.",
+            Arity = ArgumentArity.ZeroOrMore,
+        };
         Option<string?> model = new ModelOptions().Model;
-        Option<string?> file = TextInput.FileOption("Read texts from a file, one a line.");
-        var decode = new Option<string?>("--decode") { Description = "Print the text of these token ids instead.", HelpName = "IDS" };
-        var splitRegex = new Option<string?>("--split-regex") { Description = "How a word-level vocabulary splits text: its words are this expression's matches.", HelpName = "REGEX" };
-        var plain = new Option<bool>("--no-special") { Description = "Treat special tokens written out in the text as plain text, and add none around it." };
-        var json = new Option<bool>("--json") { Description = "Write JSON, a line a text." };
+        Option<string?> file = CommandOption.File("Read texts from a file, one a line.");
+        var decode = CommandOption.Value<string?>("--decode", "Print the text of these token ids instead.", "IDS");
+        var splitRegex = CommandOption.Value<string?>(
+            "--split-regex", "How a word-level vocabulary splits text: its words are this expression's matches.", "REGEX");
+        var plain = CommandOption.Flag(
+            "--no-special", "Treat special tokens written out in the text as plain text, and add none around it.");
+        var json = CommandOption.Json("Write JSON, a line a text.");
         var command = new Command("tokenize", "Show the token ids, pieces and character offsets of texts.")
         {
             texts, model, file, decode, splitRegex, plain, json,

@@ -25,7 +25,7 @@ internal static class VerifyCommand
             Arity = new ArgumentArity(2, 2),
             AllowMultipleArgumentsPerToken = true,
         };
-        var json = new Option<bool>("--json") { Description = "Write JSON, a line a folder." };
+        var json = CommandOption.Json("Write JSON, a line a folder.");
         var options = new ModelOptions();
         var command = new Command("verify", "Replay a model's recorded reference outputs; fails if a difference exceeds its bound.")
         {
@@ -35,7 +35,11 @@ internal static class VerifyCommand
         options.AddTo(command);
         command.SetAction((parsed, cancellation) =>
         {
-            VerificationReport[] reports = [.. Reports(parsed, parsed.GetValue(folders) ?? [], parsed.GetValue(tokenizer) ?? [], options, parsed.GetValue(json), cancellation)];
+            IEnumerable<VerificationReport> replayed = Reports(
+                parsed, parsed.GetValue(folders) ?? [], parsed.GetValue(tokenizer) ?? [], options, parsed.GetValue(json), cancellation);
+
+            // Every folder is replayed, also after one that differs.
+            VerificationReport[] reports = [.. replayed];
             return Task.FromResult(reports.All(report => report.Passed) ? ExitCode.Done : ExitCode.Failed);
         });
         return command;

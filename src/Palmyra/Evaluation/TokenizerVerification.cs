@@ -42,7 +42,8 @@ public static class TokenizerVerification
         }
 
         Difference[] sections = [encoded, decoded, cut];
-        return new VerificationReport(casesFile, root.Required("reference").Text(), 0, [.. sections.Where(part => !part.IsEmpty).Select(part => part.ToSection())]);
+        return new VerificationReport(
+            casesFile, root.Required("reference").Text(), 0, [.. sections.Where(part => !part.IsEmpty).Select(part => part.ToSection())]);
     }
 
     private static int[] Ids(RecordedValue item)

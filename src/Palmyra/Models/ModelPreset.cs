@@ -9,7 +9,8 @@ public sealed record ModelPreset
     /// <summary>The shape as published. Its parameters are counted from this, even where the published row cannot be run.</summary>
     public required ModelConfig Published { get; init; }
 
-    /// <summary>What Palmyra runs under this name; null if no family computes this model. Equal to <see cref="Published"/> unless <see cref="Note"/> says why not.</summary>
+    /// <summary>What Palmyra runs under this name; null if no family computes this model.</summary>
+    /// <remarks>Equal to <see cref="Published"/> unless <see cref="Note"/> says why not.</remarks>
     public required ModelConfig? Runnable { get; init; }
 
     /// <summary>The head width the source prints; heads times head width is not the model width in two rows of the GPT-3 paper.</summary>

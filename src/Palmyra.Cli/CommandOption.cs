@@ -1,0 +1,47 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+
+namespace Palmyra.Cli;
+
+/// <summary>Makes the options of commands, so that each is one line where it is declared.</summary>
+internal static class CommandOption
+{
+    /// <summary>--file, for commands that read text.</summary>
+    public static Option<string?> File(string description) => new("--file", "-f") { Description = description, HelpName = "FILE" };
+
+    /// <summary>--json, for commands that report something.</summary>
+    public static Option<bool> Json(string description = "Write JSON.") => Flag("--json", description);
+
+    /// <summary>An option that is there or not.</summary>
+    public static Option<bool> Flag(string name, string description) => new(name) { Description = description };
+
+    /// <summary>An option with a value.</summary>
+    /// <param name="name">Its name, dashes included.</param>
+    /// <param name="description">What it does, a sentence.</param>
+    /// <param name="value">What --help shows for the value.</param>
+    public static Option<T> Value<T>(string name, string description, string value) =>
+        new(name) { Description = description, HelpName = value };
+
+    /// <summary>An option that takes one of a few words, the first by default.</summary>
+    public static Option<string> Choice(string name, string description, params string[] words)
+    {
+        var option = new Option<string>(name) { Description = description, DefaultValueFactory = _ => words[0] };
+        AcceptOnly(option, words);
+        return option;
+    }
+
+    /// <summary>Makes an option refuse all but a few words, in one sentence.</summary>
+    public static void AcceptOnly(Option option, string[] words)
+    {
+        option.HelpName = string.Join('|', words);
+        option.CompletionSources.Add(words);
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens.FirstOrDefault(token => !words.Contains(token.Value, StringComparer.Ordinal)) is Token wrong)
+            {
+                string known = $"{string.Join(", ", words[..^1])} or {words[^1]}";
+                result.AddError($"{option.Name} was expected to be {known}; found '{wrong.Value}'.{Nearest.Suggest(wrong.Value, words)}");
+            }
+        });
+    }
+}
