@@ -44,7 +44,7 @@ internal static class GenerateCommand
             long start = Stopwatch.GetTimestamp();
             using LanguageModel model = options.Open(parsed, cancellation);
             GptTokenizer? tokenizer = TokenizerOf(model, required: text is not null);
-            ids = ids?.Within(model.Config.VocabularySize, "--prompt-ids") ?? tokenizer!.Encode(text!);
+            ids = ids?.Within(model.Config.VocabularySize, "--prompt-ids") ?? tokenizer!.EncodePrompt(text!);
             var run = new GenerationRun(model, tokenizer, ids, text ?? tokenizer?.Decode(ids), Stopwatch.GetElapsedTime(start).TotalSeconds);
             GenerationOptions chosen = Validated(
                 arguments.Bind(parsed, model.GenerationDefaults, model.Config.ContextLength - Math.Max(1, ids.Length)),
