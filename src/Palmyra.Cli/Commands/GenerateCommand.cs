@@ -43,8 +43,8 @@ internal static class GenerateCommand
 
             long start = Stopwatch.GetTimestamp();
             using LanguageModel model = options.Open(parsed, cancellation);
-            GptTokenizer? tokenizer = TokenizerOf(model, required: text is not null);
-            ids = ids?.Within(model.Config.VocabularySize, "--prompt-ids") ?? tokenizer!.Encode(text!);
+            GptTokenizer? tokenizer = model.OptionalTokenizer(required: text is not null);
+            ids = ids?.Within(model.Config.VocabularySize, "--prompt-ids") ?? Prompt(tokenizer!, text!);
             var run = new GenerationRun(model, tokenizer, ids, text ?? tokenizer?.Decode(ids), Stopwatch.GetElapsedTime(start).TotalSeconds);
             GenerationOptions chosen = Validated(
                 arguments.Bind(parsed, model.GenerationDefaults, model.Config.ContextLength - Math.Max(1, ids.Length)),
@@ -64,17 +64,17 @@ internal static class GenerateCommand
         return command;
     }
 
-    // A model that is continued from ids needs no tokenizer; its output is ids then.
-    private static GptTokenizer? TokenizerOf(LanguageModel model, bool required)
+    // Some tokenizers put an end token after every text; a text to be continued has not ended.
+    private static int[] Prompt(GptTokenizer tokenizer, string text)
     {
-        try
+        TokenSpan[] tokens = tokenizer.EncodeWithOffsets(text);
+        int end = tokens.Length;
+        while (end > 0 && tokens[end - 1].Start == text.Length && tokens[end - 1].End == text.Length)
         {
-            return model.Tokenizer;
+            end--;
         }
-        catch (TokenizationException) when (!required)
-        {
-            return null;
-        }
+
+        return [.. tokens.Take(end).Select(token => token.Id)];
     }
 
     private static GenerationOptions Validated(GenerationOptions options, LanguageModel model, bool hasTokenizer)
