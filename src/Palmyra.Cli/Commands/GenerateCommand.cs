@@ -44,7 +44,7 @@ internal static class GenerateCommand
             long start = Stopwatch.GetTimestamp();
             using LanguageModel model = options.Open(parsed, cancellation);
             GptTokenizer? tokenizer = model.OptionalTokenizer(required: text is not null);
-            ids = ids?.Within(model.Config.VocabularySize, "--prompt-ids") ?? Prompt(tokenizer!, text!);
+            ids = ids?.Within(model.Config.VocabularySize, "--prompt-ids") ?? tokenizer!.EncodePrompt(text!);
             var run = new GenerationRun(model, tokenizer, ids, text ?? tokenizer?.Decode(ids), Stopwatch.GetElapsedTime(start).TotalSeconds);
             GenerationOptions chosen = Validated(
                 arguments.Bind(parsed, model.GenerationDefaults, model.Config.ContextLength - Math.Max(1, ids.Length)),
@@ -62,19 +62,6 @@ internal static class GenerateCommand
             return ExitCode.Done;
         });
         return command;
-    }
-
-    // Some tokenizers put an end token after every text; a text to be continued has not ended.
-    private static int[] Prompt(GptTokenizer tokenizer, string text)
-    {
-        TokenSpan[] tokens = tokenizer.EncodeWithOffsets(text);
-        int end = tokens.Length;
-        while (end > 0 && tokens[end - 1].Start == text.Length && tokens[end - 1].End == text.Length)
-        {
-            end--;
-        }
-
-        return [.. tokens.Take(end).Select(token => token.Id)];
     }
 
     private static GenerationOptions Validated(GenerationOptions options, LanguageModel model, bool hasTokenizer)

@@ -102,14 +102,18 @@ public sealed class FeatureExtractor : IDisposable
 
         if (text.Count > _model.Config.ContextLength)
         {
-            throw new GenerationException($"Text {number} has {text.Count} tokens, more than the model's context of {_model.Config.ContextLength}; shorten it or cut it into parts.");
+            throw new GenerationException(
+                $"Text {number} has {text.Count} tokens, more than the model's context of {_model.Config.ContextLength}; "
+                    + "shorten it or cut it into parts.");
         }
 
         foreach (int id in text)
         {
             if ((uint)id >= (uint)_model.Config.VocabularySize)
             {
-                throw new GenerationException($"Text {number} holds token {id}, outside the vocabulary of {_model.Config.VocabularySize}; is the tokenizer that of this model?");
+                throw new GenerationException(
+                    $"Text {number} holds token {id}, outside the vocabulary of {_model.Config.VocabularySize}; "
+                        + "is the tokenizer that of this model?");
             }
         }
     }

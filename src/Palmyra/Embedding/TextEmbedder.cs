@@ -24,7 +24,8 @@ public sealed class TextEmbedder : IDisposable
     /// <param name="layer">0 to L as in <see cref="FeatureExtractor.Extract"/>; the last norm's output if null.</param>
     /// <param name="cancellation">Looked at between batches.</param>
     /// <returns>For each text C numbers, in the order given.</returns>
-    /// <exception cref="Diagnostics.GenerationException">A text is empty or too long, an id is outside the vocabulary, or there is no such layer.</exception>
+    /// <exception cref="Diagnostics.GenerationException">A text is empty or too long, an id is outside the vocabulary, or there is no such
+    /// layer.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public float[][] Embed(
         IReadOnlyList<IReadOnlyList<int>> texts,

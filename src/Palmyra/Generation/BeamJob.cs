@@ -56,7 +56,8 @@ internal sealed class BeamJob : GenerationJob
         }
         else if (Open[0].Tokens.Length >= MaxLength || TimeIsUp || (Options.StopStrings.Count > 0 && Open.All(EndsInStopString)))
         {
-            FinishReason reason = Open[0].Tokens.Length >= MaxLength ? FinishReason.Length : TimeIsUp ? FinishReason.Time : FinishReason.StopString;
+            FinishReason reason = Open[0].Tokens.Length >= MaxLength ? FinishReason.Length
+                : TimeIsUp ? FinishReason.Time : FinishReason.StopString;
             foreach (Sequence beam in Open)
             {
                 _finished.Add(beam.Tokens.ToArray(), [.. beam.LogProbabilities], beam.Score, beam.Tokens.Length - PromptLength, reason);
@@ -86,8 +87,8 @@ internal sealed class BeamJob : GenerationJob
         _candidates.Clear();
         for (int beam = 0; beam < _beams.Count; beam++)
         {
-            _ranked.Load(_collected[beam].Scores);
-            foreach (ulong key in _ranked.Top(_random is null ? wanted : _ranked.Count))
+            _ranked.Load(_collected[beam].Scores, _random is null ? wanted : _vocabulary);
+            foreach (ulong key in _ranked.Top(_random is null ? wanted : _vocabulary))
             {
                 _candidates.Add(new BeamCandidate(_beams[beam].Score + RankedTokens.Logit(key), beam, RankedTokens.Id(key)));
             }
@@ -126,9 +127,10 @@ internal sealed class BeamJob : GenerationJob
 
             double threshold = random.NextUnit() * total;
             int chosen = drawn;
-            for (double sum = Math.Exp(all[chosen].Score - max); sum <= threshold && chosen + 1 < all.Length; sum += Math.Exp(all[chosen].Score - max))
+            double sum = Math.Exp(all[chosen].Score - max);
+            while (sum <= threshold && chosen + 1 < all.Length)
             {
-                chosen++;
+                sum += Math.Exp(all[++chosen].Score - max);
             }
 
             (all[drawn], all[chosen]) = (all[chosen], all[drawn]);
@@ -157,8 +159,8 @@ internal sealed class BeamJob : GenerationJob
             }
             else if (rank < Options.NumBeams)
             {
-                _finished.Add(
-                    [.. parent.Tokens, candidate.Token], [.. parent.LogProbabilities, logProbability], candidate.Score, newLength, FinishReason.Eos);
+                int[] tokens = [.. parent.Tokens, candidate.Token];
+                _finished.Add(tokens, [.. parent.LogProbabilities, logProbability], candidate.Score, newLength, FinishReason.Eos);
             }
         }
 

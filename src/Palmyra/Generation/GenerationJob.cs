@@ -10,6 +10,8 @@ namespace Palmyra.Generation;
 /// <summary>A request at work: its limits, its open sequences, and where its results go.</summary>
 internal abstract class GenerationJob
 {
+    private const long DefaultNewTokens = 20;
+
     private readonly List<Sequence> _open = [];
     private readonly Func<ITokenDecoder>? _decoder;
     private long _started;
@@ -24,12 +26,14 @@ internal abstract class GenerationJob
         EndTokens = [.. Options.EosTokenIds ?? config.EosTokenIds];
         Prompt = request.Prompt.Count > 0
             ? [.. request.Prompt]
-            : [Options.BosTokenId ?? config.BosTokenId ?? throw new GenerationException("The prompt is empty and the model names no bos_token_id; give at least one token.")];
+            : [Options.BosTokenId ?? config.BosTokenId ?? throw new GenerationException(
+                "The prompt is empty and the model names no bos_token_id; give at least one token.")];
         foreach (int id in Prompt)
         {
             if ((uint)id >= (uint)config.VocabularySize)
             {
-                throw new GenerationException($"The prompt holds token {id}, outside the vocabulary of {config.VocabularySize}; is the tokenizer that of this model?");
+                throw new GenerationException(
+                    $"The prompt holds token {id}, outside the vocabulary of {config.VocabularySize}; is the tokenizer that of this model?");
             }
         }
 
@@ -76,7 +80,11 @@ internal abstract class GenerationJob
 
     /// <summary>The job a request's options call for.</summary>
     public static GenerationJob Create(
-        GenerationRequest request, ModelConfig config, Func<ITokenDecoder>? decoder, ChannelWriter<GeneratedToken>? stream, CancellationToken cancellation) =>
+        GenerationRequest request,
+        ModelConfig config,
+        Func<ITokenDecoder>? decoder,
+        ChannelWriter<GeneratedToken>? stream,
+        CancellationToken cancellation) =>
         request.Options.NumBeams > 1
             ? new BeamJob(request, config, decoder, cancellation) { Stream = stream }
             : new SamplingJob(request, config, decoder, cancellation) { Stream = stream };
@@ -140,11 +148,14 @@ internal abstract class GenerationJob
         if (!slides && PromptLength >= context)
         {
             throw new GenerationException(
-                $"The prompt of {PromptLength} tokens fills the model's context of {context}; shorten it to at most {context - 1}, or choose the sliding window.");
+                $"The prompt of {PromptLength} tokens fills the model's context of {context}; "
+                    + $"shorten it to at most {context - 1}, or choose the sliding window.");
         }
 
         long room = slides ? int.MaxValue : context;
-        long length = Options.MaxNewTokens is { } added ? (long)PromptLength + added : Options.MaxLength ?? Math.Min(PromptLength + 20L, room);
+        long length = Options.MaxNewTokens is { } added
+            ? (long)PromptLength + added
+            : Options.MaxLength ?? Math.Min(PromptLength + DefaultNewTokens, room);
         if (length > room)
         {
             throw new GenerationException(
@@ -156,13 +167,15 @@ internal abstract class GenerationJob
 
         if (PromptLength >= length)
         {
-            throw new GenerationException($"The prompt of {PromptLength} tokens leaves nothing to generate up to max_length = {length}; raise it, or set max_new_tokens.");
+            throw new GenerationException(
+                $"The prompt of {PromptLength} tokens leaves nothing to generate up to max_length = {length}; raise it, or set max_new_tokens.");
         }
 
         if (Options.MinLength > length || Options.MinNewTokens > length - PromptLength)
         {
             throw new GenerationException(
-                $"min_length = {Options.MinLength} or min_new_tokens = {Options.MinNewTokens} cannot be reached with {PromptLength} prompt tokens and {length} in all; raise max_new_tokens.");
+                $"min_length = {Options.MinLength} or min_new_tokens = {Options.MinNewTokens} cannot be reached "
+                    + $"with {PromptLength} prompt tokens and {length} in all; raise max_new_tokens.");
         }
 
         return (int)length;

@@ -42,7 +42,8 @@ public sealed partial record GenerationOptions
         {
             Require(
                 decay.Start >= 0 && decay.Factor > 0 && float.IsFinite(decay.Factor),
-                $"exponential_decay_length_penalty was expected to be a start of zero or more and a positive factor; found {decay.Start} and {decay.Factor}.");
+                $"exponential_decay_length_penalty was expected to be a start of zero or more and a positive factor; "
+                    + $"found {decay.Start} and {decay.Factor}.");
         }
 
         Require(
@@ -87,7 +88,9 @@ public sealed partial record GenerationOptions
         foreach (SequenceBias bias in SequenceBias)
         {
             Require(bias.Tokens.Count > 0, "sequence_bias was expected to hold sequences of at least one token; found an empty one.");
-            Require(!float.IsNaN(bias.Bias) && !float.IsPositiveInfinity(bias.Bias), $"sequence_bias was expected to hold numbers below infinity; found {bias.Bias}.");
+            Require(
+                !float.IsNaN(bias.Bias) && !float.IsPositiveInfinity(bias.Bias),
+                $"sequence_bias was expected to hold numbers below infinity; found {bias.Bias}.");
             Tokens("sequence_bias", bias.Tokens);
         }
 

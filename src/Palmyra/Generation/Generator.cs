@@ -28,7 +28,8 @@ public sealed class Generator : IDisposable
 
     /// <summary>Makes a generator for a model; it owns its cache and working memory, not the model.</summary>
     /// <param name="model">The model.</param>
-    /// <param name="tokenizer">Turns tokens into text (special tokens become none); null if no text is wanted, and then stop strings are refused.</param>
+    /// <param name="tokenizer">Turns tokens into text (special tokens become none); null if no text is wanted, and then stop strings are
+    /// refused.</param>
     /// <param name="rowBudget">Rows of a step that pieces of prompts may fill.</param>
     /// <param name="maxCachedTokens">Tokens the cache may hold for all open sequences together; requests beyond that wait. A single
     /// request always gets what it needs. 0 means four contexts.</param>
@@ -83,7 +84,8 @@ public sealed class Generator : IDisposable
         IReadOnlyList<GenerationRequest> requests, CancellationToken cancellation = default)
     {
         using var failure = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        GenerationJob[] jobs = [.. requests.Select(request => GenerationJob.Create(request, _model.Config, _decoder, stream: null, failure.Token))];
+        CancellationToken token = failure.Token;
+        GenerationJob[] jobs = [.. requests.Select(request => GenerationJob.Create(request, _model.Config, _decoder, stream: null, token))];
         Submit(jobs);
         try
         {
@@ -103,7 +105,8 @@ public sealed class Generator : IDisposable
     /// <param name="request">The prompt and its options; no beams.</param>
     /// <param name="cancellation">Ends the stream with <see cref="OperationCanceledException"/>. Leaving the loop early ends the work as well.</param>
     /// <exception cref="GenerationException">The options, the prompt or the model's limits forbid it.</exception>
-    public async IAsyncEnumerable<GeneratedToken> StreamAsync(GenerationRequest request, [EnumeratorCancellation] CancellationToken cancellation = default)
+    public async IAsyncEnumerable<GeneratedToken> StreamAsync(
+        GenerationRequest request, [EnumeratorCancellation] CancellationToken cancellation = default)
     {
         if (request.Options.NumBeams > 1)
         {
@@ -111,7 +114,7 @@ public sealed class Generator : IDisposable
         }
 
         // There is room for every token, so a slow reader never holds up the model.
-        Channel<GeneratedToken> channel = Channel.CreateUnbounded<GeneratedToken>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
+        Channel<GeneratedToken> channel = Channel.CreateUnbounded<GeneratedToken>(new UnboundedChannelOptions { SingleReader = true });
         using var leaving = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         GenerationJob job = GenerationJob.Create(request, _model.Config, _decoder, channel.Writer, leaving.Token);
         Submit([job]);
@@ -221,6 +224,8 @@ public sealed class Generator : IDisposable
                 int needed = reserved + pages;
                 _runner.EnsurePages(needed <= PageCount ? needed : Math.Max(needed, Math.Min(2 * PageCount, _mostPages)));
             }
+
+            job.Start();
         }
         catch (Exception error)
         {
@@ -229,7 +234,6 @@ public sealed class Generator : IDisposable
         }
 
         job.ReservedPages = pages;
-        job.Start();
         _submitted.Remove(job);
         _active.Add(job);
         return true;

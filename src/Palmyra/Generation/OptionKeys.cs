@@ -21,7 +21,9 @@ internal readonly struct OptionKeys(JsonElement root, string path)
     public float? Number(string key) => Find(key, out JsonElement value) ? ToNumber(key, value) : null;
 
     public TimeSpan Seconds(string key, float seconds) =>
-        seconds is > 0 and < 1e9f ? TimeSpan.FromSeconds(seconds) : throw new GenerationException($"{path}: {key} was expected to be seconds between 0 and 1e9; found {seconds}.");
+        seconds is > 0 and < 1e9f
+            ? TimeSpan.FromSeconds(seconds)
+            : throw new GenerationException($"{path}: {key} was expected to be seconds between 0 and 1e9; found {seconds}.");
 
     /// <summary>One id or a list of ids.</summary>
     public int[]? Tokens(string key)
@@ -118,7 +120,9 @@ internal readonly struct OptionKeys(JsonElement root, string path)
         value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) ? number : throw Wrong(key, "an integer", value);
 
     private float ToNumber(string key, JsonElement value) =>
-        value.ValueKind == JsonValueKind.Number && value.TryGetSingle(out float number) && float.IsFinite(number) ? number : throw Wrong(key, "a number", value);
+        value.ValueKind == JsonValueKind.Number && value.TryGetSingle(out float number) && float.IsFinite(number)
+            ? number
+            : throw Wrong(key, "a number", value);
 
     private GenerationException Wrong(string key, string expected, JsonElement found)
     {

@@ -13,7 +13,10 @@ public static class PaddedBatch
     /// <param name="endTokens">The end tokens.</param>
     /// <exception cref="GenerationException">Ids and mask differ in size, or a mask is neither 0 nor 1.</exception>
     public static int[][] ToSequences(
-        IReadOnlyList<IReadOnlyList<int>> ids, IReadOnlyList<IReadOnlyList<int>>? mask, int? padToken = null, IReadOnlyList<int>? endTokens = null)
+        IReadOnlyList<IReadOnlyList<int>> ids,
+        IReadOnlyList<IReadOnlyList<int>>? mask,
+        int? padToken = null,
+        IReadOnlyList<int>? endTokens = null)
     {
         if (mask is not null && mask.Count != ids.Count)
         {
@@ -26,7 +29,8 @@ public static class PaddedBatch
         {
             if (mask is not null && mask[row].Count != ids[row].Count)
             {
-                throw new GenerationException($"attention_mask row {row} was expected to have {ids[row].Count} columns like input_ids; found {mask[row].Count}.");
+                throw new GenerationException(
+                    $"attention_mask row {row} was expected to have {ids[row].Count} columns like input_ids; found {mask[row].Count}.");
             }
 
             var kept = new List<int>(ids[row].Count);

@@ -112,7 +112,7 @@ internal sealed class SamplingJob : GenerationJob
 
         if (Options.TopLogProbabilities > 0)
         {
-            _ranked.Load(raw);
+            _ranked.Load(raw, Options.TopLogProbabilities);
             ReadOnlySpan<ulong> top = _ranked.Top(Options.TopLogProbabilities);
             var best = new TokenProbability[top.Length];
             for (int i = 0; i < top.Length; i++)

@@ -55,5 +55,5 @@ public sealed class TextGenerator : IDisposable
     public void Dispose() => Generator.Dispose();
 
     private GenerationRequest Request(string prompt, GenerationOptions? options) =>
-        new(_tokenizer.Encode(prompt), options ?? _model.GenerationDefaults);
+        new(_tokenizer.EncodePrompt(prompt), options ?? _model.GenerationDefaults);
 }

@@ -123,6 +123,12 @@ public sealed class GptTokenizer
     public int[] Encode(string text, bool addSpecialTokens = true, bool parseSpecial = true) =>
         Encode(text, addSpecialTokens, parseSpecial, keepsSpans: false).ToIds();
 
+    /// <summary>The token ids of a text that is to be continued: with the special tokens the files want before a text, without those after it.</summary>
+    /// <remarks>A template that ends every text with its end token would otherwise ask the model to continue what is over.</remarks>
+    /// <param name="text">The prompt.</param>
+    /// <exception cref="TokenizationException">The vocabulary cannot express the text, or nothing says how to split it into words.</exception>
+    public int[] EncodePrompt(string text) => [.. _prefix, .. Encode(text, addSpecialTokens: false)];
+
     /// <summary>The token ids of a text and the characters each came from.</summary>
     /// <inheritdoc cref="Encode(string, bool, bool)"/>
     public TokenSpan[] EncodeWithOffsets(string text, bool addSpecialTokens = true, bool parseSpecial = true) =>

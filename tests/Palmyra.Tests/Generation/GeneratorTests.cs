@@ -225,6 +225,23 @@ public sealed class GeneratorTests
     }
 
     [Fact]
+    public async Task The_cache_grows_under_running_sequences()
+    {
+        using Transformer model = TinyModel.Create(TinyModel.GptNeo);
+        using var generator = new Generator(model);
+        GenerationOptions options = Plain with { MaxNewTokens = 20 };
+        string first = Fingerprint(generator.Generate(TinyModel.Prompt(5), options)[0]);
+        int pages = generator.PageCount;
+        Task<IReadOnlyList<IReadOnlyList<GeneratedSequence>>>? later = null;
+        var joining = new Acting(call => later = call == 15 ? generator.GenerateAsync([new(TinyModel.Prompt(5), options)]) : later);
+        GeneratedSequence found = generator.Generate(TinyModel.Prompt(5), options with { LogitsProcessors = [joining] })[0];
+        Assert.Equal(first, Fingerprint(found));
+        Assert.Equal(first, Fingerprint((await later!)[0][0]));
+        Assert.True(generator.PageCount > pages, $"{generator.PageCount} pages");
+        Assert.Equal(0, generator.PagesInUse);
+    }
+
+    [Fact]
     public async Task Requests_from_many_threads_are_decoded_together()
     {
         using Transformer model = TinyModel.Create(TinyModel.Gpt2);

@@ -31,6 +31,10 @@ public sealed class ProcessorTests
     });
 
     [Fact]
+    public void A_k_beyond_the_vocabulary_keeps_all() => AnyLogits.Sample(logits =>
+        Assert.Equal(logits, Run(Off with { TopK = int.MaxValue }, logits)));
+
+    [Fact]
     public void Top_p_keeps_the_smallest_set_of_that_mass() => AnyLogits.Select(Gen.Float[0.001f, 0.999f]).Sample((logits, p) =>
     {
         double[] probabilities = Softmax(logits);
@@ -236,6 +240,15 @@ public sealed class ProcessorTests
             Assert.Equal(order.Take(count), keys.Select(RankedTokens.Id));
             Assert.Equal(order.Take(count).Select(id => logits[id]), keys.Select(RankedTokens.Logit));
         }
+    });
+
+    [Fact]
+    public void Ranks_up_to_a_limit_are_the_first_of_all_ranks() => Gen.Select(Gen.Int[0, 200].Array[1, 4000], Gen.Int[1, 90]).Sample((numbers, limit) =>
+    {
+        float[] logits = [.. numbers.Select(number => (float)number)];
+        var ranked = new RankedTokens();
+        ranked.Load(logits, limit);
+        Assert.Equal(Descending(logits).Take(limit), ranked.Top(limit).ToArray().Select(RankedTokens.Id));
     });
 
     [Fact]

@@ -15,7 +15,9 @@ public enum FilterOrder
     /// </remarks>
     MeshTransformerJax,
 
-    /// <summary>OpenAI's GPT-2 release: temperature, top-k, top-p that keeps the tokens whose mass, themselves included, is at most p (at least one).</summary>
+    /// <summary>
+    /// OpenAI's GPT-2 release: temperature, top-k, top-p that keeps the tokens whose mass, themselves included, is at most p (at least one).
+    /// </summary>
     OpenAI,
 
     /// <summary>Megatron-LM: temperature, then top-p with Mesh Transformer JAX's rule if it is below 1, else top-k.</summary>

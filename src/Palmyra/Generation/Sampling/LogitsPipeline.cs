@@ -79,7 +79,11 @@ public sealed class LogitsPipeline
 
         // An end token by itself is exempt: transformers drops it from the list.
         SequenceBias[] badWords =
-            [.. options.BadWordsIds.Where(word => word.Count > 1 || !endTokens.Contains(word[0])).Select(word => new SequenceBias(word, float.NegativeInfinity))];
+        [
+            .. options.BadWordsIds
+                .Where(word => word.Count > 1 || !endTokens.Contains(word[0]))
+                .Select(word => new SequenceBias(word, float.NegativeInfinity)),
+        ];
         if (badWords.Length > 0)
         {
             _processors.Add(new SequenceBiasProcessor(badWords));
@@ -127,7 +131,8 @@ public sealed class LogitsPipeline
 
         if (options.BeginSuppressTokens.Count > 0)
         {
-            _processors.Add(new SuppressTokensProcessor([.. options.BeginSuppressTokens], atBeginOnly: true, options.ForcedBosTokenId is not null));
+            bool afterForced = options.ForcedBosTokenId is not null;
+            _processors.Add(new SuppressTokensProcessor([.. options.BeginSuppressTokens], atBeginOnly: true, afterForced));
         }
 
         _processors.AddRange(options.LogitsProcessors);
@@ -219,7 +224,8 @@ public sealed class LogitsPipeline
             if (float.IsNaN(logit) || float.IsPositiveInfinity(logit))
             {
                 throw new GenerationException(
-                    $"The logits after {length} tokens contain {logit}; the weights or their number format overflow (load as f32), or set remove_invalid_values.");
+                    $"The logits after {length} tokens contain {logit}; the weights or their number format overflow: "
+                        + "load them as f32, or set remove_invalid_values.");
             }
 
             any |= logit > float.NegativeInfinity;

@@ -8,7 +8,7 @@ internal sealed class MinPFilter(double share, int least, RankedTokens ranked) :
 {
     public void Process(ReadOnlySpan<int> tokens, Span<float> logits, in LogitsContext context)
     {
-        ranked.Load(logits);
+        ranked.Load(logits, least);
         float max = Probabilities.Max(logits);
         ReadOnlySpan<ulong> top = ranked.Top(least);
         for (int id = 0; id < logits.Length; id++)

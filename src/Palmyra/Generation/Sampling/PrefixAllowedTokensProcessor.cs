@@ -12,7 +12,8 @@ internal sealed class PrefixAllowedTokensProcessor(AllowedTokens allowed) : ILog
         IReadOnlyCollection<int> ids = allowed(tokens);
         if (ids.Count == 0)
         {
-            throw new GenerationException($"prefix_allowed_tokens allowed no token after {tokens.Length} tokens; return at least one, such as the end token.");
+            throw new GenerationException(
+                $"prefix_allowed_tokens allowed no token after {tokens.Length} tokens; return at least one, such as the end token.");
         }
 
         if (_kept.Length < logits.Length)

@@ -7,6 +7,8 @@ namespace Palmyra.Generation.Sampling;
 /// </remarks>
 internal sealed class RankedTokens
 {
+    private const int SmallestPiece = 256;
+
     private ulong[] _keys = [];
     private int _sorted;
 
@@ -24,7 +26,9 @@ internal sealed class RankedTokens
     }
 
     /// <summary>Takes the logits that are not −∞. NaN is not expected.</summary>
-    public void Load(ReadOnlySpan<float> logits)
+    /// <param name="logits">V numbers.</param>
+    /// <param name="limit">How many of the first tokens will be asked for at most; others may be left out.</param>
+    public void Load(ReadOnlySpan<float> logits, int limit = int.MaxValue)
     {
         if (_keys.Length < logits.Length)
         {
@@ -33,10 +37,24 @@ internal sealed class RankedTokens
 
         Count = 0;
         _sorted = 0;
+        float floor = float.NegativeInfinity;
+        long full = Math.Max(SmallestPiece, 4L * limit);
         for (int id = 0; id < logits.Length; id++)
         {
-            if (logits[id] > float.NegativeInfinity)
+            if (logits[id] > floor)
             {
+                if (Count == full)
+                {
+                    // Later tokens must beat the last of the best so far: equal ones rank behind it.
+                    Partition(0, Count - 1, limit - 1);
+                    Count = limit;
+                    floor = Logit(_keys[limit - 1]);
+                    if (logits[id] <= floor)
+                    {
+                        continue;
+                    }
+                }
+
                 // Adding zero turns −0 into +0: equal numbers, one key.
                 uint bits = BitConverter.SingleToUInt32Bits(logits[id] + 0f);
                 uint ascending = (bits >> 31) != 0 ? ~bits : bits | 0x80000000;

@@ -1,6 +1,8 @@
 namespace Palmyra.Generation.Sampling;
 
-/// <summary><c>sequence_bias</c> and, with −∞, <c>bad_words_ids</c>: biases the last token of a sequence when the text ends with the rest.</summary>
+/// <summary>
+/// <c>sequence_bias</c> and, with −∞, <c>bad_words_ids</c>: biases the last token of a sequence when the text ends with the rest.
+/// </summary>
 /// <remarks>As in transformers, a sequence of k tokens needs a text of k tokens: one more than its prefix.</remarks>
 internal sealed class SequenceBiasProcessor(IReadOnlyList<SequenceBias> biases) : ILogitsProcessor
 {

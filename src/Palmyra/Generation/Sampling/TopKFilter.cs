@@ -8,7 +8,7 @@ internal sealed class TopKFilter(int k, bool keepTies, RankedTokens ranked) : IL
 {
     public void Process(ReadOnlySpan<int> tokens, Span<float> logits, in LogitsContext context)
     {
-        ranked.Load(logits);
+        ranked.Load(logits, (int)Math.Min(k + 1L, logits.Length));
         if (ranked.Count <= k)
         {
             return;
