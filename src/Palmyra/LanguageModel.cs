@@ -16,15 +16,15 @@ public sealed class LanguageModel : IDisposable
         "added_tokens.json", "special_tokens_map.json",
     ];
 
-    private readonly Lazy<GptTokenizer> _tokenizer;
+    private readonly Task<GptTokenizer> _tokenizer;
     private readonly Lazy<GenerationOptions> _generationDefaults;
 
-    private LanguageModel(string folder, TokenizerOptions? tokenizer, Transformer transformer, IReadOnlyList<string> unexpectedTensors)
+    private LanguageModel(string folder, Task<GptTokenizer> tokenizer, Transformer transformer, IReadOnlyList<string> unexpectedTensors)
     {
         Folder = folder;
         Transformer = transformer;
         UnexpectedTensors = unexpectedTensors;
-        _tokenizer = new Lazy<GptTokenizer>(() => GptTokenizer.Open(folder, tokenizer));
+        _tokenizer = tokenizer;
         _generationDefaults = new Lazy<GenerationOptions>(() => GenerationOptionsReader.ReadDirectory(folder));
     }
 
@@ -40,9 +40,9 @@ public sealed class LanguageModel : IDisposable
     /// <summary>Where it runs.</summary>
     public IBackend Backend => Transformer.Backend;
 
-    /// <summary>The tokenizer, opened when first asked for: a folder without one still runs on token ids.</summary>
+    /// <summary>The tokenizer. It is opened beside the weights, and what is wrong with it is said here: a folder without one still runs on token ids.</summary>
     /// <exception cref="Diagnostics.TokenizationException">The folder has no tokenizer files, or they are damaged.</exception>
-    public GptTokenizer Tokenizer => _tokenizer.Value;
+    public GptTokenizer Tokenizer => _tokenizer.GetAwaiter().GetResult();
 
     /// <summary>How the checkpoint wants to be generated from: generation_config.json, else config.json's generation keys, else transformers' defaults.</summary>
     /// <remarks>What a call wants otherwise it says on top: <c>model.GenerationDefaults with { Temperature = 0.7f }</c>.</remarks>
@@ -67,10 +67,11 @@ public sealed class LanguageModel : IDisposable
         {
             using Checkpoint checkpoint = Checkpoint.Open(folderOrHubId, options.Variant, options.Revision);
             ModelConfig config = ModelConfigReader.ReadFile(checkpoint.ConfigPath);
+            Task<GptTokenizer> tokenizer = Task.Run(() => GptTokenizer.Open(checkpoint.Folder, options.Tokenizer), CancellationToken.None);
             var weights = new CheckpointWeights(config, checkpoint.Tensors, checkpoint.Folder);
             MatrixFormat format = options.Format ?? FormatOf(weights.StoredType);
             Transformer transformer = TransformerLoader.Load(config, backend, format, weights.View, options.Progress, cancellation);
-            return new LanguageModel(checkpoint.Folder, options.Tokenizer, transformer, weights.Unexpected);
+            return new LanguageModel(checkpoint.Folder, tokenizer, transformer, weights.Unexpected);
         }
         catch
         {
