@@ -5,6 +5,7 @@ using Palmyra.Backends.Reference;
 using Palmyra.Diagnostics;
 using Palmyra.Models;
 using Palmyra.Storyteller;
+using Palmyra.Tokenization;
 
 namespace Palmyra.Cli;
 
@@ -33,12 +34,19 @@ internal sealed class ModelOptions
         HelpName = "N",
     };
 
-    /// <summary>Adds the options to a command; <paramref name="model"/> says whether --model is among them.</summary>
+    /// <summary>How a word-level vocabulary splits text, where its files do not say.</summary>
+    public Option<string?> SplitRegex { get; } = CommandOption.Value<string?>(
+        "--split-regex", "How a word-level vocabulary splits text, if its files do not say: its words are this expression's matches.", "REGEX");
+
+    /// <summary>Adds the options to a command.</summary>
+    /// <param name="command">The command.</param>
+    /// <param name="model">Whether --model and --split-regex are among them: not where the model is an argument and no text is read.</param>
     public void AddTo(Command command, bool model = true)
     {
         if (model)
         {
             command.Add(Model);
+            command.Add(SplitRegex);
         }
 
         command.Add(DType);
@@ -71,7 +79,13 @@ internal sealed class ModelOptions
         {
             LanguageModel model = Terminal.WithProgress("loading", progress => LanguageModel.Open(
                 folderOrId,
-                new LanguageModelOptions { Backend = CreateBackend(parsed), Format = Format(parsed), Progress = progress },
+                new LanguageModelOptions
+                {
+                    Backend = CreateBackend(parsed),
+                    Format = Format(parsed),
+                    Tokenizer = new TokenizerOptions { SplitPattern = parsed.GetValue(SplitRegex) },
+                    Progress = progress,
+                },
                 cancellation));
             if (model.UnexpectedTensors.Count > 0)
             {

@@ -134,6 +134,23 @@ public sealed class TextTests
     }
 
     [SkippableFact]
+    public void A_word_level_vocabulary_is_told_how_to_split()
+    {
+        string? folder = SharedData.PathOrNull("checkpoints/chemts-gpt2-zinc/gpt2_0.2m");
+        Skip.If(folder is null, "the molecule model is not beside the repository (shared/checkpoints/chemts-gpt2-zinc)");
+        const string Molecule = "CC(C)(C)c1ccc2occ(CC(=O)Nc3ccccc3F)c2c1";
+        CommandLine.Run("score", Molecule, "--model", folder).Refuses(1, "--split-regex");
+        JsonElement score = CommandLine.Run(
+            "score", Molecule, "--model", folder, "--split-regex", @"(\[[^\]]+\]|Br|Cl|%\d\d|.)", "--summary", "--json").JsonLines().Single();
+        Assert.Equal(-0.6662, score.GetProperty("mean").GetDouble(), 1e-4);
+
+        // The files put an end token after every text; the one to be continued goes without.
+        JsonElement text = CommandLine.Run(
+            "generate", "CC", "--model", folder, "--split-regex", @"(\[[^\]]+\]|Br|Cl|%\d\d|.)", "--json").JsonLines().Single();
+        Assert.Equal([13, 17, 17], text.GetProperty("prompt_ids").EnumerateArray().Select(id => id.GetInt32()));
+    }
+
+    [SkippableFact]
     public void Ctrl_C_exits_with_130()
     {
         Skip.If(OperatingSystem.IsWindows(), "signals are sent with kill");

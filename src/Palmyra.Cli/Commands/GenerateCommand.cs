@@ -43,7 +43,7 @@ internal static class GenerateCommand
 
             long start = Stopwatch.GetTimestamp();
             using LanguageModel model = options.Open(parsed, cancellation);
-            GptTokenizer? tokenizer = TokenizerOf(model, required: text is not null);
+            GptTokenizer? tokenizer = model.OptionalTokenizer(required: text is not null);
             ids = ids?.Within(model.Config.VocabularySize, "--prompt-ids") ?? tokenizer!.EncodePrompt(text!);
             var run = new GenerationRun(model, tokenizer, ids, text ?? tokenizer?.Decode(ids), Stopwatch.GetElapsedTime(start).TotalSeconds);
             GenerationOptions chosen = Validated(
@@ -62,19 +62,6 @@ internal static class GenerateCommand
             return ExitCode.Done;
         });
         return command;
-    }
-
-    // A model that is continued from ids needs no tokenizer; its output is ids then.
-    private static GptTokenizer? TokenizerOf(LanguageModel model, bool required)
-    {
-        try
-        {
-            return model.Tokenizer;
-        }
-        catch (TokenizationException) when (!required)
-        {
-            return null;
-        }
     }
 
     private static GenerationOptions Validated(GenerationOptions options, LanguageModel model, bool hasTokenizer)

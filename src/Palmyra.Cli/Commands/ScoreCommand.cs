@@ -16,7 +16,7 @@ internal static class ScoreCommand
         var idsFile = CommandOption.Value<string?>("--ids-file", "Score a file of 16-bit little-endian token ids.", "FILE");
         var window = CommandOption.Value<int?>("--window", "Tokens the model sees at once; the whole context by default.", "N");
         var stride = CommandOption.Value<int?>("--stride", "Tokens from one window's start to the next; the window by default.", "N");
-        var splitRegex = CommandOption.Value<string?>("--split-regex", "How a word-level vocabulary splits text.", "REGEX");
+        var fullWindows = CommandOption.Flag("--full-windows", "Leave out a last window that is not full, as published perplexities often do.");
         var summary = CommandOption.Flag("--summary", "Leave the single tokens out.");
         var json = CommandOption.Json();
         var options = new ModelOptions();
@@ -24,7 +24,7 @@ internal static class ScoreCommand
             "score",
             "Score a text: in each window every token but the first is predicted from the tokens before it in the window.")
         {
-            text, file, ids, idsFile, window, stride, splitRegex, summary, json,
+            text, file, ids, idsFile, window, stride, fullWindows, summary, json,
         };
         options.AddTo(command);
         command.SetAction((parsed, cancellation) =>
@@ -38,7 +38,7 @@ internal static class ScoreCommand
             bool hasIds = sources is ["--ids"] or ["--ids-file"];
             string? words = hasIds ? null : TextInput.One(parsed.GetValue(text), parsed.GetValue(file), "a text to score");
             using LanguageModel model = options.Open(parsed, cancellation);
-            GptTokenizer? tokenizer = hasIds && parsed.GetValue(summary) ? null : TokenizerOf(model, parsed.GetValue(splitRegex), required: !hasIds);
+            GptTokenizer? tokenizer = hasIds && parsed.GetValue(summary) ? null : model.OptionalTokenizer(required: !hasIds);
             int[] tokens = parsed.GetValue(ids) is string list ? IdList.Parse(list, "--ids")
                 : parsed.GetValue(idsFile) is string path ? IdList.ReadPacked(path)
                 : tokenizer!.Encode(words!);
@@ -51,6 +51,13 @@ internal static class ScoreCommand
             int context = model.Config.ContextLength;
             int size = Between(parsed.GetValue(window) ?? Math.Min(context, Math.Max(2, tokens.Length)), 2, context, "--window");
             int step = Between(parsed.GetValue(stride) ?? size, 1, size, "--stride");
+            if (parsed.GetValue(fullWindows))
+            {
+                tokens = tokens.Length >= size
+                    ? tokens[..(size + ((tokens.Length - size) / step * step))]
+                    : throw new UsageException($"--full-windows leaves nothing: the text has {tokens.Length} tokens and a window {size}.");
+            }
+
             using var scorer = new Scorer(model.Transformer);
             IReadOnlyList<TokenScore> scores = Terminal.WithProgress(
                 "scoring", progress => scorer.ScoreWindows(tokens, size, step, progress, cancellation));
@@ -67,19 +74,6 @@ internal static class ScoreCommand
             return Task.FromResult(ExitCode.Done);
         });
         return command;
-    }
-
-    // Scoring ids needs no tokenizer: the pieces are shown if the folder has one.
-    private static GptTokenizer? TokenizerOf(LanguageModel model, string? splitRegex, bool required)
-    {
-        try
-        {
-            return TokenizeCommand.Open(model.Folder, splitRegex);
-        }
-        catch (Diagnostics.TokenizationException) when (!required)
-        {
-            return null;
-        }
     }
 
     private static int Between(int value, int least, int most, string option) =>

@@ -15,21 +15,19 @@ internal static class TokenizeCommand
             Description = "Texts; '-' reads a text a line from standard input.",
             Arity = ArgumentArity.ZeroOrMore,
         };
-        Option<string?> model = new ModelOptions().Model;
+        var options = new ModelOptions();
         Option<string?> file = CommandOption.File("Read texts from a file, one a line.");
         var decode = CommandOption.Value<string?>("--decode", "Print the text of these token ids instead.", "IDS");
-        var splitRegex = CommandOption.Value<string?>(
-            "--split-regex", "How a word-level vocabulary splits text: its words are this expression's matches.", "REGEX");
         var plain = CommandOption.Flag(
             "--no-special", "Treat special tokens written out in the text as plain text, and add none around it.");
         var json = CommandOption.Json("Write JSON, a line a text.");
         var command = new Command("tokenize", "Show the token ids, pieces and character offsets of texts.")
         {
-            texts, model, file, decode, splitRegex, plain, json,
+            texts, options.Model, file, decode, options.SplitRegex, plain, json,
         };
         command.SetAction(parsed =>
         {
-            GptTokenizer tokenizer = Open(parsed.GetValue(model), parsed.GetValue(splitRegex));
+            GptTokenizer tokenizer = Open(parsed.GetValue(options.Model), parsed.GetValue(options.SplitRegex));
             if (parsed.GetValue(decode) is string ids)
             {
                 if (parsed.GetValue(texts) is { Length: > 0 } || parsed.GetValue(file) is not null)
@@ -53,7 +51,7 @@ internal static class TokenizeCommand
     }
 
     /// <summary>Opens a folder's tokenizer; its weights need not be there.</summary>
-    public static GptTokenizer Open(string? folderOrId, string? splitRegex)
+    private static GptTokenizer Open(string? folderOrId, string? splitRegex)
     {
         string given = folderOrId ?? DefaultModel.Folder;
         var options = new TokenizerOptions { SplitPattern = splitRegex };

@@ -9,8 +9,6 @@ namespace Palmyra.Cli.Commands;
 /// <summary><c>palmyra verify</c>: replays recorded reference outputs and says how far this engine is from them.</summary>
 internal static class VerifyCommand
 {
-    private static readonly string[] TokenizerFiles = ["tokenizer.json", "vocab.json", "encoder.json"];
-
     public static Command Create()
     {
         var folders = new Argument<string[]>("FOLDER")
@@ -70,15 +68,11 @@ internal static class VerifyCommand
         foreach (string folder in folders.SelectMany(Expand))
         {
             using LanguageModel model = options.Open(parsed, modelFolder ?? folder, cancellation);
-            VerificationReport report = Verification.Run(model.Transformer, folder, TokenizerOf(model.Folder), cancellation);
+            VerificationReport report = Verification.Run(model.Transformer, folder, model.OptionalTokenizer(required: false), cancellation);
             Write(report, model.Backend.Description, json);
             yield return report;
         }
     }
-
-    // The tiny recorded models have no tokenizer; a folder that has one is held to it.
-    private static GptTokenizer? TokenizerOf(string folder) =>
-        TokenizerFiles.Any(file => File.Exists(Path.Combine(folder, file))) ? GptTokenizer.Open(folder) : null;
 
     private static IEnumerable<string> Expand(string folder)
     {

@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Palmyra.Checkpoints;
@@ -19,6 +20,7 @@ public static class ElementTypes
     public static bool IsFloat(this ElementType type) => type <= ElementType.BF16;
 
     /// <summary>Converts a file's little-endian bytes of a floating-point type to floats; F64 rounds, the others are exact.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal static void ToFloats(this ElementType type, ReadOnlySpan<byte> bytes, Span<float> destination)
     {
         switch (type)

@@ -1,4 +1,5 @@
-using System.Runtime.InteropServices;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using Palmyra.Diagnostics;
 
 namespace Palmyra.Checkpoints;
@@ -122,10 +123,12 @@ public sealed class WeightView
 
     private sealed record Part(TensorView Tensor, int Rows, int Cols, long RowStride, long ColStride)
     {
-        private const int Tile = 32;
+        private const int Tile = 128;
 
         public void CopyRow(int row, Span<float> destination) => CopyRun(row * RowStride, ColStride, destination[..Cols]);
 
+        // Loading is over before the runtime would have optimised this by itself, so it is told to do so at once.
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void CopyPanel(int row, int count, int stride, Span<float> destination)
         {
             if (RowStride == 1)
@@ -138,22 +141,38 @@ public sealed class WeightView
                 return;
             }
 
-            // Rows lie along memory: read runs of a few rows and columns, then turn the tile while it is in the nearest cache.
-            Span<float> run = stackalloc float[Tile];
+            // Rows lie along memory: take runs of four rows, and turn them while the piece of the panel is in the nearest cache.
+            Span<float> runs = stackalloc float[4 * Tile];
             for (int k0 = 0; k0 < Cols; k0 += Tile)
             {
                 int n = Math.Min(Tile, Cols - k0);
-                for (int i = 0; i < count; i++)
+                int i = 0;
+                for (; i + 4 <= count; i += 4)
                 {
-                    CopyRun(((row + i) * RowStride) + (k0 * ColStride), ColStride, run[..n]);
+                    for (int r = 0; r < 4; r++)
+                    {
+                        CopyRun(((row + i + r) * RowStride) + (k0 * ColStride), ColStride, runs.Slice(r * Tile, n));
+                    }
+
+                    Span<float> column = destination[((k0 * stride) + i)..];
                     for (int k = 0; k < n; k++)
                     {
-                        destination[((k0 + k) * stride) + i] = run[k];
+                        Vector128.Create(runs[k], runs[Tile + k], runs[(2 * Tile) + k], runs[(3 * Tile) + k]).CopyTo(column[(k * stride)..]);
+                    }
+                }
+
+                for (; i < count; i++)
+                {
+                    CopyRun(((row + i) * RowStride) + (k0 * ColStride), ColStride, runs[..n]);
+                    for (int k = 0; k < n; k++)
+                    {
+                        destination[((k0 + k) * stride) + i] = runs[k];
                     }
                 }
             }
         }
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void CopyRun(long element, long step, Span<float> destination)
         {
             int size = Tensor.Type.Size();

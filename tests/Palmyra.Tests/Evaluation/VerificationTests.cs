@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+using CsCheck;
 using Palmyra.Backends;
 using Palmyra.Backends.Cpu;
 using Palmyra.Backends.Reference;
@@ -88,6 +90,42 @@ public sealed class VerificationTests
             File.Copy(Path.Combine(model.Folder, "expected.safetensors"), Path.Combine(folder, "expected.safetensors"));
             var failure = Assert.Throws<CheckpointException>(() => Verification.Run(model.Transformer, folder));
             Assert.Contains(message, failure.Message, StringComparison.Ordinal);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
+    public void A_mutated_recording_is_replayed_or_refused_and_nothing_else()
+    {
+        using LanguageModel model = Open(Fixtures.Path("models/gptj-inner-tied"), new CheckedBackend(new CpuBackend(new CpuOptions { Threads = 1 })));
+        JsonObject recording = JsonNode.Parse(File.ReadAllText(Path.Combine(model.Folder, "expected.json")))!.AsObject();
+        var generation = recording["generation"]!.AsArray();
+        recording["generation"] = new JsonArray(generation[0]!.DeepClone());
+        string text = recording.ToJsonString();
+        string folder = Directory.CreateTempSubdirectory("palmyra-verify-").FullName;
+        try
+        {
+            File.Copy(Path.Combine(model.Folder, "expected.safetensors"), Path.Combine(folder, "expected.safetensors"));
+            const string Letters = "0123456789-.e\"[]{},:nulltrue\\ ";
+            Gen.Select(Gen.Int[0, text.Length - 1], Gen.Int[0, 3], Gen.Int[0, Letters.Length - 1]).Sample(
+                (at, cut, letter) =>
+                {
+                    string mutated = text[..at] + Letters[letter] + text[Math.Min(text.Length, at + cut)..];
+                    File.WriteAllText(Path.Combine(folder, "expected.json"), mutated);
+                    try
+                    {
+                        _ = Verification.Run(model.Transformer, folder).Passed;
+                    }
+                    catch (PalmyraException failure)
+                    {
+                        Assert.NotEmpty(failure.Message);
+                    }
+                },
+                iter: 200,
+                threads: 1);
         }
         finally
         {
