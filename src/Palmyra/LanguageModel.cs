@@ -88,7 +88,7 @@ public sealed class LanguageModel : IDisposable
     /// <param name="folder">Where to; made if missing.</param>
     /// <param name="type">F32, F16 or BF16; as the weights are stored in memory if null.</param>
     /// <param name="cancellation">Stops the writing.</param>
-    /// <exception cref="Diagnostics.CheckpointException">The folder cannot be written.</exception>
+    /// <exception cref="Diagnostics.CheckpointException">The folder cannot be written, or a file to be copied cannot be read.</exception>
     public void Save(string folder, ElementType? type = null, CancellationToken cancellation = default)
     {
         ElementType stored = type ?? TypeOf(Transformer.Weights.Tokens.Format);
@@ -98,8 +98,7 @@ public sealed class LanguageModel : IDisposable
         };
         foreach (string name in CompanionFiles.Where(name => File.Exists(Path.Combine(Folder, name))))
         {
-            byte[] bytes = File.ReadAllBytes(Path.Combine(Folder, name));
-            others[name] = stream => stream.Write(bytes);
+            others[name] = stream => Copy(Path.Combine(Folder, name), stream);
         }
 
         SafetensorsWriter.WriteFolder(folder, TransformerWriter.Tensors(Transformer, stored), others: others, cancellation: cancellation);
@@ -110,6 +109,17 @@ public sealed class LanguageModel : IDisposable
     {
         Transformer.Dispose();
         Backend.Dispose();
+    }
+
+    private static void Copy(string path, Stream destination)
+    {
+        using var source = new MappedFile(path);
+        for (long at = 0; at < source.Length;)
+        {
+            ReadOnlySpan<byte> piece = source.Slice(at, (int)Math.Min(1 << 20, source.Length - at));
+            destination.Write(piece);
+            at += piece.Length;
+        }
     }
 
     private static ElementType TypeOf(MatrixFormat format) => format switch

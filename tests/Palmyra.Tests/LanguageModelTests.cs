@@ -1,3 +1,4 @@
+using Palmyra.Backends;
 using Palmyra.Backends.Reference;
 using Palmyra.Checkpoints;
 using Palmyra.Diagnostics;
@@ -41,6 +42,25 @@ public sealed class LanguageModelTests : IDisposable
             Directory.GetFiles(_folder).Select(file => Path.GetFileName(file)).Order(StringComparer.Ordinal));
         using LanguageModel again = LanguageModel.Open(_folder);
         Assert.Equal(model.Tokenizer.Encode("Once upon a time"), again.Tokenizer.Encode("Once upon a time"));
+    }
+
+    [Fact]
+    public void A_model_saved_over_its_own_folder_keeps_its_other_files()
+    {
+        using (LanguageModel model = LanguageModel.Open(DefaultModel.Folder))
+        {
+            model.Save(_folder);
+        }
+
+        using LanguageModel saved = LanguageModel.Open(_folder);
+        saved.Save(_folder, ElementType.BF16);
+        foreach (string name in new[] { "merges.txt", "vocab.json", "tokenizer_config.json", "generation_config.json" })
+        {
+            Assert.Equal(File.ReadAllBytes(Path.Combine(DefaultModel.Folder, name)), File.ReadAllBytes(Path.Combine(_folder, name)));
+        }
+
+        using LanguageModel again = LanguageModel.Open(_folder);
+        Assert.Equal(MatrixFormat.BF16, again.Transformer.Weights.Tokens.Format);
     }
 
     [Fact]

@@ -144,7 +144,7 @@ public sealed class Checkpoint : IDisposable
             map = ShardIndex.Read(source, indexPath);
         }
 
-        string extension = indexPath.Contains(".safetensors.index.", StringComparison.Ordinal) ? ".safetensors" : ".bin";
+        string extension = Path.GetFileName(indexPath).Contains(".safetensors.index.", StringComparison.Ordinal) ? ".safetensors" : ".bin";
         var shards = new Dictionary<string, TensorFile>(StringComparer.Ordinal);
         foreach ((string tensor, string name) in map)
         {

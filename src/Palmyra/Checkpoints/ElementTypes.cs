@@ -76,7 +76,8 @@ public static class ElementTypes
         }
     }
 
-    private static ushort ToBF16(float value)
+    /// <summary>The upper half of a float, rounded to nearest, ties to even; a NaN stays one.</summary>
+    internal static ushort ToBF16(float value)
     {
         // A NaN whose payload lies in the lower half would otherwise round to infinity.
         const uint Quiet = 0x40;

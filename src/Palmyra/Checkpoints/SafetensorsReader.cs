@@ -14,6 +14,9 @@ public static class SafetensorsReader
     /// <summary>The longest header accepted, in bytes: the limit of the reference implementation.</summary>
     public const int MaxHeaderLength = 100_000_000;
 
+    /// <summary>The most tensors a header or an index may name, and the most pairs of metadata: a hundred times what the largest models have.</summary>
+    internal const int MaxEntries = 1 << 17;
+
     /// <summary>The name of the header's entry that is no tensor.</summary>
     internal const string MetadataKey = "__metadata__";
 
@@ -133,6 +136,11 @@ public static class SafetensorsReader
             {
                 throw new CheckpointException($"{path}: the header names tensor '{name}' twice.");
             }
+
+            if (entries.Count > MaxEntries)
+            {
+                throw new CheckpointException($"{path}: the header names more than {MaxEntries} tensors; no model has so many.");
+            }
         }
 
         // Reading on makes the reader refuse anything but white space after the object.
@@ -158,6 +166,11 @@ public static class SafetensorsReader
             if (!metadata.TryAdd(key, reader.GetString()!))
             {
                 throw new CheckpointException($"{path}: {MetadataKey} has '{key}' twice.");
+            }
+
+            if (metadata.Count > MaxEntries)
+            {
+                throw new CheckpointException($"{path}: {MetadataKey} has more than {MaxEntries} pairs; no model needs so many.");
             }
         }
     }

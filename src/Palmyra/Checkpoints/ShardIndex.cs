@@ -91,6 +91,11 @@ internal static class ShardIndex
             {
                 throw new CheckpointException($"{path}: the index names tensor '{tensor}' twice.");
             }
+
+            if (map.Count > SafetensorsReader.MaxEntries)
+            {
+                throw new CheckpointException($"{path}: the index names more than {SafetensorsReader.MaxEntries} tensors; no model has so many.");
+            }
         }
     }
 }

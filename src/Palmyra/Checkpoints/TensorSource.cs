@@ -1,10 +1,5 @@
 namespace Palmyra.Checkpoints;
 
-/// <summary>Gives a run of a tensor's elements as little-endian bytes, in row-major order.</summary>
-/// <param name="element">The first element wanted.</param>
-/// <param name="destination">Filled completely; a whole number of elements.</param>
-public delegate void TensorBytes(long element, Span<byte> destination);
-
 /// <summary>A tensor to be saved: a name, a type, a shape, and a way to ask for its bytes piece by piece.</summary>
 public sealed class TensorSource
 {

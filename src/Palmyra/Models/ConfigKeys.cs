@@ -39,7 +39,9 @@ internal readonly struct ConfigKeys(JsonElement root)
             return fallback;
         }
 
-        return value.ValueKind == JsonValueKind.Number && value.TryGetSingle(out float number) ? number : throw Wrong(key, "a number", value);
+        return value.ValueKind == JsonValueKind.Number && value.TryGetSingle(out float number) && float.IsFinite(number)
+            ? number
+            : throw Wrong(key, "a number of 32 bits", value);
     }
 
     /// <summary>A number or a list of numbers; absent and null mean none.</summary>
@@ -84,6 +86,12 @@ internal readonly struct ConfigKeys(JsonElement root)
 
                 string[] pattern = Strings("attention_types", entry[0]);
                 int repeats = ToInteger("attention_types", entry[1]);
+                if (pattern.Length == 0)
+                {
+                    // Nothing, repeated two billion times, would keep the loop below busy for half a minute.
+                    throw Wrong("attention_types", "a list of [kinds, repeats] with at least one kind", entry);
+                }
+
                 if (repeats < 0 || kinds.Count + ((long)pattern.Length * repeats) > layers)
                 {
                     throw new ModelConfigException($"attention_types names more layers than num_layers = {layers}.");

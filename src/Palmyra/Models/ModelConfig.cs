@@ -11,7 +11,7 @@ namespace Palmyra.Models;
 public sealed record ModelConfig
 {
     // Far above every model there is, and low enough that a damaged file cannot ask for a list that fills the memory.
-    internal const int LargestLayerCount = 100_000;
+    internal const int LargestLayerCount = 10_000;
     private const int LargestSize = 1 << 24;
 
     /// <summary>The family.</summary>
@@ -73,9 +73,6 @@ public sealed record ModelConfig
 
     /// <summary>The width D of a head.</summary>
     public int HeadDim => Width / Heads;
-
-    /// <summary>Whether attention and feed-forward both read the block's one norm (GPT-J).</summary>
-    public bool ParallelResidual => Family == ModelFamily.GptJ;
 
     /// <summary>Whether positions are a learned table; otherwise they enter by rotation.</summary>
     public bool LearnedPositions => RotaryDims == 0;

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Palmyra.Backends;
+using Palmyra.Checkpoints;
 using Palmyra.Diagnostics;
 
 namespace Palmyra.Models;
@@ -11,17 +12,21 @@ namespace Palmyra.Models;
 /// </remarks>
 public static class ModelConfigReader
 {
+    // A hundred times the longest there is.
+    private const int MaxBytes = 4 << 20;
+
     /// <summary>Reads a configuration file.</summary>
     /// <exception cref="ModelConfigException">The file is absent, is not a JSON object, or describes a model that cannot be run.</exception>
     public static ModelConfig ReadFile(string path)
     {
+        ArgumentException.ThrowIfNullOrEmpty(path);
         try
         {
-            return Parse(File.ReadAllBytes(path), path);
+            return Parse(SmallFile.Read(path, MaxBytes), path);
         }
-        catch (IOException failure)
+        catch (CheckpointException failure)
         {
-            throw new ModelConfigException($"{path}: the configuration could not be read: {failure.Message}", failure);
+            throw new ModelConfigException(failure.Message, failure);
         }
     }
 

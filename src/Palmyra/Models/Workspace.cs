@@ -106,7 +106,18 @@ public sealed class Workspace : IDisposable
 
     private Tensor Add(List<Tensor> tensors, int capacity, int rows, int cols)
     {
-        Tensor tensor = _backend.Allocate(capacity, cols);
+        Tensor tensor;
+        try
+        {
+            tensor = _backend.Allocate(capacity, cols);
+        }
+        catch
+        {
+            // Otherwise the next step, however small, would ask for as many rows again.
+            Dispose();
+            throw;
+        }
+
         tensor.Rows = rows;
         tensors.Add(tensor);
         return tensor;

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Globalization;
 using System.Text;
+using Palmyra.Diagnostics;
 
 namespace Palmyra.Tokenization;
 
@@ -8,13 +9,28 @@ namespace Palmyra.Tokenization;
 /// <remarks>The rules for white space and word boundaries are those of transformers' fast tokenizers.</remarks>
 internal sealed class AddedTokenSplitter
 {
-    private readonly AddedToken[] _longestFirst;
+    // The search takes about a hundred times the memory of what it looks for. Vocabularies in use add some thousands of tokens.
+    private const int LargestTotal = 1 << 20;
+
+    private readonly Dictionary<string, AddedToken> _tokens = new(StringComparer.Ordinal);
+    private readonly int[] _lengths;
     private readonly SearchValues<string>? _contents;
 
-    public AddedTokenSplitter(IEnumerable<AddedToken> tokens)
+    /// <exception cref="TokenizationException">The tokens are too many to look for.</exception>
+    public AddedTokenSplitter(IEnumerable<AddedToken> tokens, string file)
     {
-        _longestFirst = [.. tokens.Where(token => token.Content.Length > 0).OrderByDescending(token => token.Content.Length).ThenBy(token => token.Id)];
-        _contents = _longestFirst.Length > 0 ? SearchValues.Create([.. _longestFirst.Select(token => token.Content)], StringComparison.Ordinal) : null;
+        foreach (var token in tokens.Where(token => token.Content.Length > 0))
+        {
+            _tokens.Add(token.Content, token);
+        }
+        var total = _tokens.Keys.Sum(content => (long)content.Length);
+        if (total > LargestTotal)
+        {
+            throw new TokenizationException(
+                $"{file}: the {_tokens.Count} added and special tokens have {total} characters together, expected at most {LargestTotal}; the file is damaged.");
+        }
+        _lengths = [.. _tokens.Keys.Select(content => content.Length).Distinct().OrderDescending()];
+        _contents = _tokens.Count > 0 ? SearchValues.Create([.. _tokens.Keys], StringComparison.Ordinal) : null;
     }
 
     /// <summary>Finds the first added token at or after <paramref name="from"/>.</summary>
@@ -57,9 +73,10 @@ internal sealed class AddedTokenSplitter
 
     private AddedToken TokenAt(string text, int position)
     {
-        foreach (var token in _longestFirst)
+        var known = _tokens.GetAlternateLookup<ReadOnlySpan<char>>();
+        foreach (var length in _lengths)
         {
-            if (text.AsSpan(position).StartsWith(token.Content, StringComparison.Ordinal))
+            if (length <= text.Length - position && known.TryGetValue(text.AsSpan(position, length), out var token))
             {
                 return token;
             }

@@ -46,7 +46,7 @@ public sealed class GptTokenizer
             added[id] = added.TryGetValue(id, out var known) ? known with { IsSpecial = true } : new AddedToken(id, TokenText(id), IsSpecial: true);
         }
         _specialIds.UnionWith(added.Values.Where(token => token.IsSpecial).Select(token => token.Id));
-        _addedTokens = new AddedTokenSplitter(added.Values);
+        _addedTokens = new AddedTokenSplitter(added.Values, definition.File);
         _model = CreateModel(definition, config, options);
         _bytes = new byte[_vocabulary.Size][];
         for (var id = 0; id < _bytes.Length; id++)

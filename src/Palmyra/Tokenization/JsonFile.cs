@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Palmyra.Checkpoints;
 using Palmyra.Diagnostics;
 
 namespace Palmyra.Tokenization;
@@ -7,24 +8,18 @@ namespace Palmyra.Tokenization;
 internal static class JsonFile
 {
     /// <summary>Larger files are refused before they are read; the largest tokenizer files in use are about 20 MiB.</summary>
-    private const long ByteLimit = 256L << 20;
+    private const int MaxBytes = 64 << 20;
 
     /// <summary>The bytes of a file, without a byte order mark.</summary>
     public static byte[] ReadBytes(string path)
     {
         try
         {
-            var length = new FileInfo(path).Length;
-            if (length > ByteLimit)
-            {
-                throw new TokenizationException($"{path} has {length:N0} bytes, expected at most {ByteLimit:N0} for a tokenizer file; it is not one or is damaged.");
-            }
-            var bytes = File.ReadAllBytes(path);
-            return bytes is [0xEF, 0xBB, 0xBF, ..] ? bytes[3..] : bytes;
+            return SmallFile.Read(path, MaxBytes);
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (CheckpointException exception)
         {
-            throw new TokenizationException($"{path} cannot be read: {exception.Message}", exception);
+            throw new TokenizationException(exception.Message, exception);
         }
     }
 

@@ -7,6 +7,9 @@ namespace Palmyra.Tokenization;
 /// <remarks>What it asks for and this engine does not do is refused by name. Truncation and padding settings are left to the caller, as transformers does.</remarks>
 internal static class TokenizerJsonFile
 {
+    // Each takes time for every text, so a file may not name as many as it has room for.
+    private const int MaxComponents = 64;
+
     public static TokenizerDefinition Read(string path, TokenizerOptions options) => JsonFile.Read(path, root => Read(path, root, options));
 
     private static TokenizerDefinition Read(string path, JsonElement root, TokenizerOptions options)
@@ -244,6 +247,10 @@ internal static class TokenizerJsonFile
             {
                 JsonFile.Expect(path, $"an entry of \"{members}\"", entry, JsonValueKind.Object);
                 list.AddRange(Flatten(path, entry, members));
+                if (list.Count > MaxComponents)
+                {
+                    throw new TokenizationException($"{path}: \"{members}\" holds more than {MaxComponents} components; the file is damaged.");
+                }
             }
         }
         return list;

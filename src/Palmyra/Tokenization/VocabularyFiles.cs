@@ -14,7 +14,7 @@ internal static class VocabularyFiles
     /// <summary>Reads an object of token spelling to id.</summary>
     public static Vocabulary ReadVocabulary(string path, JsonElement entries)
     {
-        var vocabulary = new Vocabulary(entries.GetPropertyCount());
+        var vocabulary = new Vocabulary(Math.Min(entries.GetPropertyCount(), Vocabulary.IdLimit));
         foreach (var entry in entries.EnumerateObject())
         {
             vocabulary.Add(entry.Name, JsonFile.Id(path, $"the id of token '{entry.Name}'", entry.Value), path);

@@ -6,6 +6,9 @@ namespace Palmyra.Tokenization;
 /// <summary>One rule that cuts text into words for a word-level vocabulary.</summary>
 internal sealed class WordSplitter
 {
+    // Compiling takes memory and time in proportion, a hundred bytes a character and more.
+    private const int LongestPattern = 1 << 14;
+
     private static readonly TimeSpan TimeLimit = TimeSpan.FromSeconds(5);
 
     private readonly Regex _pattern;
@@ -91,6 +94,11 @@ internal sealed class WordSplitter
 
     private static Regex Compile(string pattern, string source)
     {
+        if (pattern.Length > LongestPattern)
+        {
+            throw new TokenizationException(
+                $"{source}: the split pattern has {pattern.Length} characters, expected at most {LongestPattern}; state a shorter one.");
+        }
         try
         {
             try

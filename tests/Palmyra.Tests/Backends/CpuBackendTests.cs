@@ -1,7 +1,9 @@
 using Palmyra.Backends;
 using Palmyra.Backends.Cpu;
 using Palmyra.Diagnostics;
+using Palmyra.Models;
 using Palmyra.Testing;
+using Palmyra.Tests.Generation;
 
 namespace Palmyra.Tests.Backends;
 
@@ -79,6 +81,27 @@ public class CpuBackendTests
         using var backend = new CpuBackend(new CpuOptions { Threads = 1 });
         var error = Assert.Throws<BackendException>(() => backend.CreateKvCache(1000, 1000, 1000, int.MaxValue, 64));
         Assert.Contains("cache", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_fitted_before_a_refusal_fits_after_it()
+    {
+        NativeBuffer buffer = NativeBuffer.Grow(null, 64, "a test");
+        Assert.Throws<BackendException>(() => NativeBuffer.Grow(buffer, long.MaxValue / 4, "a test"));
+        using NativeBuffer again = NativeBuffer.Grow(buffer, 64, "a test");
+        unsafe
+        {
+            again.Floats[0] = 1;
+        }
+
+        using var backend = new CpuBackend(new CpuOptions { Threads = 1 });
+        using var rows = new Workspace(backend, TinyModel.Gpt2);
+        rows.Fit(int.MaxValue);
+        rows.FitSelected(1);
+        Assert.Equal(1, rows.Logits.Rows);
+        Assert.Throws<BackendException>(() => rows.Hidden);
+        rows.Fit(2);
+        Assert.Equal(2, rows.Hidden.Capacity);
     }
 
     [Fact]

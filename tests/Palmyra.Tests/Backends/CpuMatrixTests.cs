@@ -23,11 +23,11 @@ public class CpuMatrixTests
     [Fact]
     public void BFloat16_rounds_to_nearest_even()
     {
-        Assert.Equal(0x3F80, CpuMatrix.ToBFloat16(BitConverter.UInt32BitsToSingle(0x3F808000)));
-        Assert.Equal(0x3F82, CpuMatrix.ToBFloat16(BitConverter.UInt32BitsToSingle(0x3F818000)));
-        Assert.Equal(0x3F81, CpuMatrix.ToBFloat16(BitConverter.UInt32BitsToSingle(0x3F808001)));
-        Assert.Equal(0x7F80, CpuMatrix.ToBFloat16(float.MaxValue));
-        Assert.True(float.IsNaN(BitConverter.UInt32BitsToSingle((uint)CpuMatrix.ToBFloat16(BitConverter.UInt32BitsToSingle(0x7F800001)) << 16)));
+        Assert.Equal(0x3F80, ElementTypes.ToBF16(BitConverter.UInt32BitsToSingle(0x3F808000)));
+        Assert.Equal(0x3F82, ElementTypes.ToBF16(BitConverter.UInt32BitsToSingle(0x3F818000)));
+        Assert.Equal(0x3F81, ElementTypes.ToBF16(BitConverter.UInt32BitsToSingle(0x3F808001)));
+        Assert.Equal(0x7F80, ElementTypes.ToBF16(float.MaxValue));
+        Assert.True(float.IsNaN(BitConverter.UInt32BitsToSingle((uint)ElementTypes.ToBF16(BitConverter.UInt32BitsToSingle(0x7F800001)) << 16)));
     }
 
     [Fact]

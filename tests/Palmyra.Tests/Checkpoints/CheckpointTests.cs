@@ -140,6 +140,13 @@ public sealed class CheckpointTests
     }
 
     [Fact]
+    public void AnIndexOfMoreTensorsThanAnyModelHasIsRefused()
+    {
+        string index = "{\"weight_map\":{" + string.Join(',', Enumerable.Range(0, 200_000).Select(i => $"\"{i}\":\"shard.safetensors\"")) + "}}";
+        ABadIndexIsRefused(index, $"more than {SafetensorsReader.MaxEntries} tensors");
+    }
+
+    [Fact]
     public void AFileOrAGitLfsPointerIsExplained()
     {
         using var folder = new TemporaryFolder();

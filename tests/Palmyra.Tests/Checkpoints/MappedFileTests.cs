@@ -3,6 +3,8 @@ using System.Diagnostics;
 using System.Text;
 using Palmyra.Checkpoints;
 using Palmyra.Diagnostics;
+using Palmyra.Models;
+using Palmyra.Tokenization;
 using Xunit;
 
 namespace Palmyra.Tests.Checkpoints;
@@ -36,6 +38,41 @@ public sealed class MappedFileTests
         file.Tensors["first"].CopyBytes(Count - 1, one);
         Assert.Equal(0, one[0]);
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
+    }
+
+    [SkippableTheory]
+    [InlineData("/dev/zero")]
+    [InlineData("pipe")]
+    public async Task AConfigurationOrVocabularyThatLeadsToADeviceOrAPipeIsRefused(string target)
+    {
+        Skip.If(OperatingSystem.IsWindows(), "Windows has neither among its files.");
+        using var folder = new TemporaryFolder();
+        using Process make = Process.Start("mkfifo", folder["pipe"]);
+        await make.WaitForExitAsync();
+        File.CreateSymbolicLink(folder["config.json"], target);
+        File.CreateSymbolicLink(folder["tokenizer.json"], target);
+        var limit = TimeSpan.FromSeconds(20);
+        await Assert.ThrowsAsync<ModelConfigException>(() => Task.Run(() => ModelConfigReader.ReadFile(folder["config.json"])).WaitAsync(limit));
+        await Assert.ThrowsAsync<TokenizationException>(() => Task.Run(() => GptTokenizer.Open(folder.Root)).WaitAsync(limit));
+    }
+
+    [Fact]
+    public void ALinkToALargeFileIsMeasuredByTheFile()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllBytes(folder["blob"], new byte[100]);
+        try
+        {
+            File.CreateSymbolicLink(folder["link.json"], "blob");
+        }
+        catch (IOException)
+        {
+            // Windows gives links to some users only; the blob itself serves there.
+            File.Copy(folder["blob"], folder["link.json"]);
+        }
+
+        Assert.Equal(100, SmallFile.Read(folder["link.json"], 100).Length);
+        Assert.Contains("100 bytes; at most 99", Assert.Throws<CheckpointException>(() => SmallFile.Read(folder["link.json"], 99)).Message, StringComparison.Ordinal);
     }
 
     [SkippableFact]

@@ -70,6 +70,18 @@ public sealed class SafetensorsReaderTests
         Assert.Contains(expected, error.Message);
     }
 
+    [Theory]
+    [InlineData("{", "\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}", "}", "tensors")]
+    [InlineData("{\"__metadata__\":{", "\":\"\"", "}}", "pairs")]
+    public void MoreEntriesThanAnyModelHasAreRefusedInBoundedMemory(string before, string entry, string after, string expected)
+    {
+        byte[] file = Safetensors(before + string.Join(',', Enumerable.Range(0, 1_000_000).Select(i => $"\"{i}{entry}")) + after, []);
+        long allocated = GC.GetAllocatedBytesForCurrentThread();
+        var error = Assert.Throws<CheckpointException>(() => SafetensorsReader.Read(ByteSource.Of(file), "some.safetensors"));
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - allocated, 0, 2 * Reading.AllocationBound);
+        Assert.Contains($"more than {SafetensorsReader.MaxEntries} {expected}", error.Message);
+    }
+
     [Fact]
     public void AMappedFileRefusesRangesOutsideAndUseAfterDisposal()
     {

@@ -4,6 +4,7 @@ using Palmyra.Backends;
 using Palmyra.Diagnostics;
 using Palmyra.Models;
 using Palmyra.Testing;
+using Palmyra.Tests.Checkpoints;
 
 namespace Palmyra.Tests.Models;
 
@@ -73,7 +74,7 @@ public sealed class ModelConfigTests
     [InlineData("""{"model_type": "llama"}""", "model_type 'llama' is not one Palmyra runs")]
     [InlineData("""{"model_type": "gpt2", "n_embd": 30, "n_head": 4}""", "n_embd was expected to be a multiple of n_head = 4; found 30")]
     [InlineData("""{"model_type": "gpt2", "n_embd": "wide"}""", "n_embd was expected to be an integer; found \"wide\"")]
-    [InlineData("""{"model_type": "gpt2", "n_layer": 0}""", "n_layer was expected to be 1 to 100000; found 0")]
+    [InlineData("""{"model_type": "gpt2", "n_layer": 0}""", "n_layer was expected to be 1 to 10000; found 0")]
     [InlineData("""{"model_type": "gpt2", "n_embd": 2147483647}""", "n_embd was expected to be 1 to 16777216; found 2147483647")]
     [InlineData("""{"model_type": "gpt2", "activation_function": "mish"}""", "activation_function 'mish' is unknown")]
     [InlineData("""{"model_type": "gpt2", "layer_norm_epsilon": 0}""", "layer_norm_epsilon was expected to be a positive number")]
@@ -83,11 +84,25 @@ public sealed class ModelConfigTests
     [InlineData("""{"model_type": "gpt_neo", "num_layers": 2, "attention_layers": ["global"]}""", "expected to name 2 layers; found 1")]
     [InlineData("""{"model_type": "gpt_neo", "attention_types": [[["global"], 1000000000]]}""", "names more layers than num_layers")]
     [InlineData("""{"model_type": "gpt_neo", "num_layers": 2000000000}""", "num_layers was expected to be 1 to")]
+    [InlineData("""{"model_type": "gpt_neo", "attention_types": [[[], 2147483647]]}""", "at least one kind; found [[], 2147483647]")]
+    [InlineData("""{"model_type": "gpt2", "initializer_range": 1e400}""", "initializer_range was expected to be a number of 32 bits; found 1e400")]
     public void Configurations_that_cannot_run_are_refused_by_reason(string json, string reason)
     {
         var failure = Assert.Throws<ModelConfigException>(() => Parse(json));
         Assert.StartsWith("config.json: ", failure.Message, StringComparison.Ordinal);
         Assert.Contains(reason, failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_byte_order_mark_is_passed_over_and_files_that_cannot_be_read_are_refused()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder["config.json"], """{"model_type": "gptj"}""", Encoding.UTF8);
+        Assert.Equal(ModelFamily.GptJ, ModelConfigReader.ReadFile(folder["config.json"]).Family);
+        Assert.Throws<ModelConfigException>(() => ModelConfigReader.ReadFile(folder["absent.json"]));
+        Assert.Throws<ModelConfigException>(() => ModelConfigReader.ReadFile(folder.Root));
+        File.WriteAllText(folder["large.json"], new string(' ', 5 << 20) + "{}");
+        Assert.Contains("at most", Assert.Throws<ModelConfigException>(() => ModelConfigReader.ReadFile(folder["large.json"])).Message, StringComparison.Ordinal);
     }
 
     [Fact]

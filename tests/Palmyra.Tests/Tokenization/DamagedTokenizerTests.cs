@@ -81,6 +81,38 @@ public sealed class DamagedTokenizerTests
         Assert.Contains(expected, Assert.Throws<TokenizationException>(() => TinyVocabulary.OpenJson(json)).Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void MoreThanAnyTokenizerNeedsIsRefusedBeforeItTakesTimeAndMemory()
+    {
+        using var folder = new TemporaryFolder();
+        TinyVocabulary.WriteTwoFiles(folder);
+        File.WriteAllText(folder["added_tokens.json"], "{" + string.Join(',', Enumerable.Range(1000, 200_000).Select(id => $"\"<added {id}>\":{id}")) + "}");
+        Assert.Contains("characters together", Assert.Throws<TokenizationException>(() => GptTokenizer.Open(folder.Root)).Message, StringComparison.Ordinal);
+
+        var json = TinyVocabulary.WordLevelJson();
+        json["pre_tokenizer"] = new JsonObject
+        {
+            ["type"] = "Sequence",
+            ["pretokenizers"] = new JsonArray([.. Enumerable.Range(0, 1000).Select(_ => new JsonObject { ["type"] = "Whitespace" })]),
+        };
+        Assert.Contains("more than 64", Assert.Throws<TokenizationException>(() => TinyVocabulary.OpenJson(json)).Message, StringComparison.Ordinal);
+
+        // Nested as deep as this the framework compiles and runs it for ten seconds.
+        var options = new TokenizerOptions { SplitPattern = new string('(', 200_000) + "C" + new string(')', 200_000) };
+        var failure = Assert.Throws<TokenizationException>(() => TinyVocabulary.OpenJson(TinyVocabulary.WordLevelJson(), options));
+        Assert.Contains("400001 characters", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void OfAddedTokensThatBeginAtOnePlaceTheLongestIsCutOut()
+    {
+        using var folder = new TemporaryFolder();
+        TinyVocabulary.WriteTwoFiles(folder);
+        File.WriteAllText(folder["added_tokens.json"], """{"<a":400,"<a>":401,"<a>b":402,"b<":403}""");
+        var tokenizer = GptTokenizer.Open(folder.Root);
+        Assert.Equal([402, 401, 400, 403], tokenizer.Encode("<a>b<a><ab<"));
+    }
+
     [Theory]
     [InlineData("vocab.json")]
     [InlineData("merges.txt")]

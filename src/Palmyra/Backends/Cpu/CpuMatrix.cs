@@ -106,15 +106,6 @@ internal sealed unsafe class CpuMatrix : Matrix
     /// <inheritdoc/>
     public override void Dispose() => _memory.Dispose();
 
-    /// <summary>The upper half of a float, rounded to nearest, ties to even; a NaN stays one.</summary>
-    internal static ushort ToBFloat16(float value)
-    {
-        uint bits = BitConverter.SingleToUInt32Bits(value);
-        return float.IsNaN(value)
-            ? (ushort)((bits >> 16) | 0x40)
-            : (ushort)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
-    }
-
     private static int SizeOf(MatrixFormat format) => format switch
     {
         MatrixFormat.F32 => sizeof(float),
@@ -151,11 +142,7 @@ internal sealed unsafe class CpuMatrix : Matrix
         }
         else if (Format == MatrixFormat.BF16)
         {
-            ushort* upper = (ushort*)stored;
-            for (int i = 0; i < values.Length; i++)
-            {
-                upper[i] = ToBFloat16(values[i]);
-            }
+            ElementType.BF16.FromFloats(values, new Span<byte>(stored, checked(length * sizeof(ushort))));
         }
     }
 

@@ -67,7 +67,8 @@ internal sealed unsafe class NativeBuffer : IDisposable
     /// <summary>The buffer itself if it is long enough, or else a longer one in its place, content undefined.</summary>
     public static NativeBuffer Grow(NativeBuffer? buffer, long bytes, string purpose)
     {
-        if (buffer is not null && buffer.Bytes >= bytes)
+        // After a failure the caller still holds the old buffer, whose memory is gone.
+        if (buffer is not null && buffer._pointer != null && buffer.Bytes >= bytes)
         {
             return buffer;
         }
