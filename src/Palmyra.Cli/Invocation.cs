@@ -37,6 +37,10 @@ internal static class Invocation
         {
             return Fail(failure.Message, ExitCode.Failed);
         }
+        catch (OutOfMemoryException)
+        {
+            return Fail("There is not enough memory for this; use a smaller model, context or batch, or a narrower --dtype.", ExitCode.Failed);
+        }
     }
 
     // The parser takes an unknown option for the text of an argument: --jsn would be a prompt.
