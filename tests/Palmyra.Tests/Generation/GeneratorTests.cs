@@ -99,6 +99,23 @@ public sealed class GeneratorTests
         }
     }
 
+    [Fact]
+    public void Hidden_states_of_one_layer_are_those_of_each_token()
+    {
+        using Transformer model = TinyModel.Create(TinyModel.Gpt2);
+        using var generator = new Generator(model);
+        using var extractor = new Palmyra.Embedding.FeatureExtractor(model);
+        foreach (GeneratedSequence found in generator.Generate(TinyModel.Prompt(6), Sampled with { HiddenStateLayers = [1] }))
+        {
+            float[] states = extractor.Extract([found.Tokens], layer: 1)[0];
+            for (int i = 0; i < 10; i++)
+            {
+                int row = (found.PromptLength + i - 1) * model.Config.Width;
+                Assert.Equal(states.AsSpan(row, model.Config.Width).ToArray(), found.HiddenStates[i][0]);
+            }
+        }
+    }
+
     [Theory]
     [MemberData(nameof(Families))]
     public void A_sliding_window_goes_past_the_context(string family)
