@@ -19,7 +19,7 @@ public sealed class Generator : IDisposable
     private readonly Func<ITokenDecoder>? _decoder;
     private readonly BatchRunner _runner;
     private readonly int _mostPages;
-    private readonly List<GenerationJob> _submitted = [];
+    private readonly List<GenerationJob> _submitted = []; // Under the gate; the rest belongs to the thread that runs the model.
     private readonly List<GenerationJob> _active = [];
     private readonly List<Sequence> _stepping = [];
     private Task _engine = Task.CompletedTask;
@@ -188,6 +188,7 @@ public sealed class Generator : IDisposable
             EndCancelled(_active);
             while (_submitted.Count > 0 && Admit(_submitted[0]))
             {
+                _submitted.RemoveAt(0);
             }
 
             return _working = _active.Count > 0;
@@ -200,17 +201,25 @@ public sealed class Generator : IDisposable
         {
             if (_disposed || jobs[i].Cancellation.IsCancellationRequested)
             {
-                End(jobs[i], new OperationCanceledException(jobs[i].Cancellation));
+                GenerationJob job = jobs[i];
+                jobs.RemoveAt(i);
+                End(job, new OperationCanceledException(job.Cancellation));
             }
         }
     }
 
+    // Whether the job leaves the queue: to be run, or because it failed at once.
     private bool Admit(GenerationJob job)
     {
         int pages = job.Options.UseCache
             ? job.Width * _runner.PagesFor(job.MaxLength, job.Options.ContextOverflow == ContextOverflow.SlidingWindow)
             : 0;
-        int reserved = _active.Sum(other => other.ReservedPages);
+        int reserved = 0;
+        foreach (GenerationJob other in _active)
+        {
+            reserved += other.ReservedPages;
+        }
+
         if (_active.Count > 0 && reserved + pages > _mostPages)
         {
             return false;
@@ -234,7 +243,6 @@ public sealed class Generator : IDisposable
         }
 
         job.ReservedPages = pages;
-        _submitted.Remove(job);
         _active.Add(job);
         return true;
     }
@@ -297,9 +305,9 @@ public sealed class Generator : IDisposable
         }
     }
 
+    // Called outside the gate too, so it keeps away from what is submitted: other threads add to that.
     private void End(GenerationJob job, Exception? error)
     {
-        _submitted.Remove(job);
         _active.Remove(job);
         job.CloseAll(_runner.Pool);
         job.Complete(error);
