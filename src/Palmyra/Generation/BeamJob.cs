@@ -48,6 +48,12 @@ internal sealed class BeamJob : GenerationJob
         }
 
         Rank(Math.Max(2, 1 + EndTokens.Length) * Options.NumBeams);
+        if (_candidates.Count == 0)
+        {
+            throw new GenerationException(
+                $"The options forbid every token of every beam after {sequence.Tokens.Length} tokens; allow at least one.");
+        }
+
         bool done = Step(pool);
         _beams.Clear();
         if (done || Open.Count == 0)

@@ -228,6 +228,28 @@ public sealed class GeneratorTests
     }
 
     [Fact]
+    public void A_beam_that_cannot_go_on_leaves_the_others_to_it()
+    {
+        using Transformer model = TinyModel.Create(TinyModel.Gpt2);
+        using var generator = new Generator(model);
+        int[] prompt = TinyModel.Prompt(4);
+        int best = generator.Generate(prompt, Plain with { MaxNewTokens = 1 })[0].Tokens[^1];
+        var dead = new Forbidding(tokens => tokens.Length > prompt.Length && tokens[prompt.Length] == best);
+        foreach (bool sampled in new[] { false, true })
+        {
+            GenerationOptions options = Plain with { NumBeams = 3, DoSample = sampled, Seed = 2, TypicalP = 0.95f, LogitsProcessors = [dead] };
+            GeneratedSequence found = generator.Generate(prompt, options)[0];
+            Assert.Equal(10, found.NewTokens.Count());
+            Assert.NotEqual(best, found.Tokens[prompt.Length]);
+        }
+
+        var all = new Forbidding(tokens => tokens.Length > prompt.Length);
+        string message = Assert.Throws<GenerationException>(() => generator.Generate(prompt, Plain with { NumBeams = 3, LogitsProcessors = [all] })).Message;
+        Assert.Contains("every token of every beam after 5 tokens", message, StringComparison.Ordinal);
+        Assert.Equal(0, generator.PagesInUse);
+    }
+
+    [Fact]
     public async Task A_request_that_fails_leaves_others_and_all_pages_alone()
     {
         using Transformer model = TinyModel.Create(TinyModel.Gpt2);
@@ -291,6 +313,19 @@ public sealed class GeneratorTests
         var values = new float[logits.Cols];
         model.Backend.Read(logits, values);
         return values;
+    }
+
+    private delegate bool TokenCondition(ReadOnlySpan<int> tokens);
+
+    private sealed class Forbidding(TokenCondition applies) : ILogitsProcessor
+    {
+        public void Process(ReadOnlySpan<int> tokens, Span<float> logits, in LogitsContext context)
+        {
+            if (applies(tokens))
+            {
+                logits.Fill(float.NegativeInfinity);
+            }
+        }
     }
 
     private sealed class Acting(Action<int> act) : ILogitsProcessor
