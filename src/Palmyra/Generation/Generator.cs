@@ -182,16 +182,24 @@ public sealed class Generator : IDisposable
     // Ends what was cancelled, admits what fits; false when nothing is left to do.
     private bool Next()
     {
-        lock (_gate)
+        while (true)
         {
-            EndCancelled(_submitted);
-            EndCancelled(_active);
-            while (_submitted.Count > 0 && Admit(_submitted[0]))
+            GenerationJob job;
+            lock (_gate)
             {
+                EndCancelled(_submitted);
+                EndCancelled(_active);
+                if (_submitted.Count == 0 || !Fits(_submitted[0]))
+                {
+                    return _working = _active.Count > 0;
+                }
+
+                job = _submitted[0];
                 _submitted.RemoveAt(0);
             }
 
-            return _working = _active.Count > 0;
+            // Outside the gate: it may have to wait for the backend, and whoever submits must not.
+            Admit(job);
         }
     }
 
@@ -208,43 +216,42 @@ public sealed class Generator : IDisposable
         }
     }
 
-    // Whether the job leaves the queue: to be run, or because it failed at once.
-    private bool Admit(GenerationJob job)
+    private bool Fits(GenerationJob job) => _active.Count == 0 || ReservedPages() + PagesFor(job) <= _mostPages;
+
+    private int PagesFor(GenerationJob job) => job.Options.UseCache
+        ? job.Width * _runner.PagesFor(job.MaxLength, job.Options.ContextOverflow == ContextOverflow.SlidingWindow)
+        : 0;
+
+    private int ReservedPages()
     {
-        int pages = job.Options.UseCache
-            ? job.Width * _runner.PagesFor(job.MaxLength, job.Options.ContextOverflow == ContextOverflow.SlidingWindow)
-            : 0;
-        int reserved = 0;
-        foreach (GenerationJob other in _active)
+        int pages = 0;
+        foreach (GenerationJob job in _active)
         {
-            reserved += other.ReservedPages;
+            pages += job.ReservedPages;
         }
 
-        if (_active.Count > 0 && reserved + pages > _mostPages)
-        {
-            return false;
-        }
+        return pages;
+    }
 
+    private void Admit(GenerationJob job)
+    {
         try
         {
+            job.ReservedPages = PagesFor(job);
+            int needed = ReservedPages() + job.ReservedPages;
             lock (_model.Backend)
             {
                 // Growing copies pages, so it grows by doubling where the limit allows.
-                int needed = reserved + pages;
                 _runner.EnsurePages(needed <= PageCount ? needed : Math.Max(needed, Math.Min(2 * PageCount, _mostPages)));
             }
 
             job.Start();
+            _active.Add(job);
         }
         catch (Exception error)
         {
             End(job, error);
-            return true;
         }
-
-        job.ReservedPages = pages;
-        _active.Add(job);
-        return true;
     }
 
     private void Step(bool cached)

@@ -228,6 +228,24 @@ public sealed class GeneratorTests
     }
 
     [Fact]
+    public async Task Submitting_does_not_wait_for_the_backend()
+    {
+        using Transformer model = TinyModel.Create(TinyModel.Gpt2);
+        using var generator = new Generator(model);
+        Task<IReadOnlyList<IReadOnlyList<GeneratedSequence>>> first, second = null!;
+        lock (model.Backend)
+        {
+            first = generator.GenerateAsync([new(TinyModel.Prompt(5), Plain)]);
+            Thread.Sleep(300);
+            var submitting = new Thread(() => second = generator.GenerateAsync([new(TinyModel.Prompt(5), Plain)]));
+            submitting.Start();
+            Assert.True(submitting.Join(TimeSpan.FromSeconds(60)));
+        }
+
+        Assert.Equal(Fingerprint((await first)[0][0]), Fingerprint((await second)[0][0]));
+    }
+
+    [Fact]
     public void A_beam_that_cannot_go_on_leaves_the_others_to_it()
     {
         using Transformer model = TinyModel.Create(TinyModel.Gpt2);
