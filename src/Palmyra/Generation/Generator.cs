@@ -218,13 +218,13 @@ public sealed class Generator : IDisposable
 
     private bool Fits(GenerationJob job) => _active.Count == 0 || ReservedPages() + PagesFor(job) <= _mostPages;
 
-    private int PagesFor(GenerationJob job) => job.Options.UseCache
-        ? job.Width * _runner.PagesFor(job.MaxLength, job.Options.ContextOverflow == ContextOverflow.SlidingWindow)
+    private long PagesFor(GenerationJob job) => job.Options.UseCache
+        ? (long)job.Width * _runner.PagesFor(job.MaxLength, job.Options.ContextOverflow == ContextOverflow.SlidingWindow)
         : 0;
 
-    private int ReservedPages()
+    private long ReservedPages()
     {
-        int pages = 0;
+        long pages = 0;
         foreach (GenerationJob job in _active)
         {
             pages += job.ReservedPages;
@@ -238,7 +238,15 @@ public sealed class Generator : IDisposable
         try
         {
             job.ReservedPages = PagesFor(job);
-            int needed = ReservedPages() + job.ReservedPages;
+            long pages = ReservedPages() + job.ReservedPages;
+            if (pages > int.MaxValue)
+            {
+                throw new GenerationException(
+                    $"The request may need {job.ReservedPages} cache pages, more than can be numbered; "
+                        + "lower num_return_sequences, num_beams or max_new_tokens.");
+            }
+
+            int needed = (int)pages;
             lock (_model.Backend)
             {
                 // Growing copies pages, so it grows by doubling where the limit allows.

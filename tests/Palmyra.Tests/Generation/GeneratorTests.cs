@@ -228,6 +228,20 @@ public sealed class GeneratorTests
     }
 
     [Fact]
+    public void A_cache_beyond_what_can_be_numbered_is_refused()
+    {
+        using Transformer model = TinyModel.Create(TinyModel.GptJ);
+        using var generator = new Generator(model, rowBudget: 1 << 20);
+        GenerationOptions options = Sampled with
+        {
+            // 65,533 sequences of 65,539 pages: a little less than 2³².
+            NumReturnSequences = 65_533, MaxNewTokens = 2_000_000, ContextOverflow = ContextOverflow.SlidingWindow,
+        };
+        Assert.Contains("num_return_sequences", Assert.Throws<GenerationException>(() => generator.Generate([1], options)).Message, StringComparison.Ordinal);
+        Assert.Equal(10, generator.Generate([1], Plain)[0].NewTokens.Count());
+    }
+
+    [Fact]
     public async Task Submitting_does_not_wait_for_the_backend()
     {
         using Transformer model = TinyModel.Create(TinyModel.Gpt2);
