@@ -21,15 +21,6 @@ internal readonly struct RecordedValue(string file, string place, JsonElement el
         return Element.TryGetProperty(key, out JsonElement value) ? new RecordedValue(File, Inside(key), value) : null;
     }
 
-    public IEnumerable<(string Key, RecordedValue Value)> Members()
-    {
-        Expect(JsonValueKind.Object, "an object");
-        foreach (JsonProperty member in Element.EnumerateObject())
-        {
-            yield return (member.Name, new RecordedValue(File, Inside(member.Name), member.Value));
-        }
-    }
-
     public IEnumerable<RecordedValue> Items()
     {
         Expect(JsonValueKind.Array, "a list");

@@ -5,7 +5,10 @@ using Palmyra.Models;
 namespace Palmyra.Evaluation;
 
 /// <summary>Log-probabilities of given tokens: what <c>score</c>, perplexity and every evaluation task are made of.</summary>
-/// <remarks>Sequences are packed into ragged batches without padding; how they are packed changes no bit of a result. Not thread-safe.</remarks>
+/// <remarks>
+/// Sequences are packed into ragged batches without padding; how they are packed changes no bit of a result. Not thread-safe; while a
+/// batch runs, it holds a lock on the backend object, as <see cref="Generation.Generator"/> does.
+/// </remarks>
 /// <param name="model">The model.</param>
 /// <param name="rowsPerBatch">How many tokens go through the model at a time, at least; a longer sequence is a batch by itself.</param>
 public sealed class Scorer(Transformer model, int rowsPerBatch = 1024) : IDisposable
@@ -116,11 +119,14 @@ public sealed class Scorer(Transformer model, int rowsPerBatch = 1024) : IDispos
         var best = new float[selected.Count];
         if (selected.Count > 0)
         {
-            _prepared = model.Backend.Prepare(_batch, _prepared);
-            Tensor hidden = model.Forward(_prepared, cache: null, _workspace);
-            (Tensor logProbRows, Tensor bestRows) = model.Score(hidden, selected.ToArray(), targets.ToArray(), _workspace);
-            model.Backend.Read(logProbRows, logProb);
-            model.Backend.Read(bestRows, best);
+            lock (model.Backend)
+            {
+                _prepared = model.Backend.Prepare(_batch, _prepared);
+                Tensor hidden = model.Forward(_prepared, cache: null, _workspace);
+                (Tensor logProbRows, Tensor bestRows) = model.Score(hidden, selected.ToArray(), targets.ToArray(), _workspace);
+                model.Backend.Read(logProbRows, logProb);
+                model.Backend.Read(bestRows, best);
+            }
         }
 
         int at = 0;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Palmyra.Checkpoints;
 using Palmyra.Diagnostics;
 using Palmyra.Tokenization;
 
@@ -57,15 +58,11 @@ public static class TokenizerVerification
     {
         try
         {
-            return JsonDocument.Parse(File.ReadAllBytes(path));
+            return JsonDocument.Parse(SmallFile.Read(path, RecordedOutputs.MaxBytes));
         }
         catch (JsonException failure)
         {
             throw new CheckpointException($"{path}: expected a JSON object; it does not parse: {failure.Message}", failure);
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            throw new CheckpointException($"{path}: the recorded cases could not be read: {failure.Message}", failure);
         }
     }
 }

@@ -7,6 +7,6 @@ namespace Palmyra.Evaluation;
 /// <param name="Sections">The comparisons, in the order of the recording.</param>
 public sealed record VerificationReport(string Folder, string Reference, double Bound, IReadOnlyList<VerificationSection> Sections)
 {
-    /// <summary>Whether every section is within its bound.</summary>
-    public bool Passed => Sections.All(section => section.Passed);
+    /// <summary>Whether anything was compared and every section is within its bound.</summary>
+    public bool Passed => Sections.Count > 0 && Sections.All(section => section.Passed);
 }

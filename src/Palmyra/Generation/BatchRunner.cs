@@ -100,11 +100,9 @@ internal sealed class BatchRunner : IDisposable
         // Without any row budget left for prompts there were decoding rows; so the batch is never empty.
         Plan(sequences, cached, decoding: true);
         Plan(sequences, cached, decoding: false);
-        bool narrow = Rotary && sequences.Exists(sequence => sequence.Slides && sequence.Tokens.Length > Context);
-        int window = narrow ? Context : 0;
         _prepared = _model.Backend.Prepare(_batch, _prepared);
         bool observes = _ready.Exists(static sequence => sequence.Job.Options.HiddenStateLayers.Count > 0);
-        Tensor hidden = _model.Forward(_prepared, cached ? _cache : null, _rows, window, observes ? Observe : null);
+        Tensor hidden = _model.Forward(_prepared, cached ? _cache : null, _rows, Window(sequences), observes ? Observe : null);
         if (_ready.Count > 0)
         {
             Tensor logits = _model.Logits(hidden, CollectionsMarshal.AsSpan(_readyRows), _rows);
@@ -141,6 +139,20 @@ internal sealed class BatchRunner : IDisposable
         {
             array = new float[length];
         }
+    }
+
+    // What rotary models may see at most, once a text is longer than the context; 0 while none is.
+    private int Window(List<Sequence> sequences)
+    {
+        foreach (Sequence sequence in sequences)
+        {
+            if (Rotary && sequence.Slides && sequence.Tokens.Length > Context)
+            {
+                return Context;
+            }
+        }
+
+        return 0;
     }
 
     // Adds the sequences that wait for their next token, or pieces of those that wait with more.
@@ -244,7 +256,7 @@ internal sealed class BatchRunner : IDisposable
         for (int i = 0; i < _ready.Count; i++)
         {
             IReadOnlyList<int> layers = _ready[i].Job.Options.HiddenStateLayers;
-            if (layer == 0 || _ready[i].StepHiddenStates.Length != layers.Count)
+            if (_ready[i].StepHiddenStates.Length != layers.Count)
             {
                 _ready[i].StepHiddenStates = new float[layers.Count][];
             }

@@ -48,16 +48,21 @@ internal sealed class BeamJob : GenerationJob
         }
 
         Rank(Math.Max(2, 1 + EndTokens.Length) * Options.NumBeams);
+        if (_candidates.Count == 0)
+        {
+            throw new GenerationException(
+                $"The options forbid every token of every beam after {sequence.Tokens.Length} tokens; allow at least one.");
+        }
+
         bool done = Step(pool);
         _beams.Clear();
         if (done || Open.Count == 0)
         {
             CloseAll(pool);
         }
-        else if (Open[0].Tokens.Length >= MaxLength || TimeIsUp || (Options.StopStrings.Count > 0 && Open.All(EndsInStopString)))
+        else if (Open[0].Tokens.Length >= MaxLength || TimeIsUp)
         {
-            FinishReason reason = Open[0].Tokens.Length >= MaxLength ? FinishReason.Length
-                : TimeIsUp ? FinishReason.Time : FinishReason.StopString;
+            FinishReason reason = Open[0].Tokens.Length >= MaxLength ? FinishReason.Length : FinishReason.Time;
             foreach (Sequence beam in Open)
             {
                 _finished.Add(beam.Tokens.ToArray(), [.. beam.LogProbabilities], beam.Score, beam.Tokens.Length - PromptLength, reason);
@@ -150,7 +155,9 @@ internal sealed class BeamJob : GenerationJob
             BeamCandidate candidate = _candidates[rank];
             Sequence parent = _beams[candidate.Beam];
             float logProbability = _collected[candidate.Beam].Raw[candidate.Token];
-            if (Array.IndexOf(EndTokens, candidate.Token) < 0)
+            FinishReason? end = Array.IndexOf(EndTokens, candidate.Token) >= 0 ? FinishReason.Eos
+                : CompletesStopString(parent, candidate.Token) ? FinishReason.StopString : null;
+            if (end is null)
             {
                 Sequence beam = parent.Fork(pool, opened++, random: null, text: null);
                 beam.Append(candidate.Token, logProbability);
@@ -160,7 +167,7 @@ internal sealed class BeamJob : GenerationJob
             else if (rank < Options.NumBeams)
             {
                 int[] tokens = [.. parent.Tokens, candidate.Token];
-                _finished.Add(tokens, [.. parent.LogProbabilities, logProbability], candidate.Score, newLength, FinishReason.Eos);
+                _finished.Add(tokens, [.. parent.LogProbabilities, logProbability], candidate.Score, newLength, end.Value);
             }
         }
 
@@ -172,16 +179,22 @@ internal sealed class BeamJob : GenerationJob
         return _finished.NothingBetterCanCome(_candidates[0].Score, newLength);
     }
 
-    private bool EndsInStopString(Sequence beam)
+    // An open beam holds no stop string, so only the new token can complete one. Decoders cannot be forked with a beam: the text is
+    // decoded again.
+    private bool CompletesStopString(Sequence beam, int next)
     {
-        StopMatcher text = NewText()!;
-        bool stopped = false;
-        foreach (int token in beam.Tokens[PromptLength..])
+        if (Options.StopStrings.Count == 0)
         {
-            stopped |= text.Push(token);
+            return false;
         }
 
-        return stopped;
+        StopMatcher text = NewText()!;
+        foreach (int token in beam.Tokens[PromptLength..])
+        {
+            text.Push(token);
+        }
+
+        return text.Push(next);
     }
 
     private string? TextOf(FinishedBeam beam)

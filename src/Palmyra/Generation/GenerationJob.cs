@@ -64,7 +64,7 @@ internal abstract class GenerationJob
     public abstract int Width { get; }
 
     /// <summary>Pages set aside for it.</summary>
-    public int ReservedPages { get; set; }
+    public long ReservedPages { get; set; }
 
     /// <summary>What awaits the results.</summary>
     public TaskCompletionSource<IReadOnlyList<GeneratedSequence>> Completion { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);

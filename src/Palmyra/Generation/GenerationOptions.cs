@@ -101,6 +101,7 @@ public sealed partial record GenerationOptions
     public AllowedTokens? PrefixAllowedTokens { get; init; }
 
     /// <summary>Texts that end a sequence. Looked for in generated text only, at whatever tokens they fall on; needs a tokenizer.</summary>
+    /// <remarks>A beam finishes with one as with an end token, as in transformers since it treats every stopping rule alike (4.50).</remarks>
     public IReadOnlyList<string> StopStrings { get; init; } = [];
 
     /// <summary>Time after which a sequence ends with the token at hand, or null.</summary>

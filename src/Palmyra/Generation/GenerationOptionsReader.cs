@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Palmyra.Checkpoints;
 using Palmyra.Diagnostics;
 
 namespace Palmyra.Generation;
@@ -13,9 +14,12 @@ public static class GenerationOptionsReader
     // What old config.json files repeat though nobody chose it: with it, 20 new tokens are meant, whatever the prompt's length.
     private const int DefaultMaxLength = 20;
 
+    // A hundred times the longest there is.
+    private const int MaxBytes = 4 << 20;
+
     /// <summary>Reads the defaults of a model folder; transformers' defaults if neither file exists.</summary>
     /// <param name="directory">The folder.</param>
-    /// <exception cref="GenerationException">A file is not a JSON object, or a key has the wrong type.</exception>
+    /// <exception cref="GenerationException">A file cannot be read, is not a JSON object, or a key has the wrong type.</exception>
     public static GenerationOptions ReadDirectory(string directory)
     {
         foreach (string name in new[] { "generation_config.json", "config.json" })
@@ -23,7 +27,7 @@ public static class GenerationOptionsReader
             string path = Path.Combine(directory, name);
             if (File.Exists(path))
             {
-                return Parse(File.ReadAllBytes(path), path);
+                return Parse(Bytes(path), path);
             }
         }
 
@@ -51,6 +55,18 @@ public static class GenerationOptionsReader
         {
             // A string that is no Unicode text, found when it is taken out.
             throw new GenerationException($"{path} holds text that is not Unicode; save it again.", exception);
+        }
+    }
+
+    private static byte[] Bytes(string path)
+    {
+        try
+        {
+            return SmallFile.Read(path, MaxBytes);
+        }
+        catch (CheckpointException failure)
+        {
+            throw new GenerationException(failure.Message, failure);
         }
     }
 

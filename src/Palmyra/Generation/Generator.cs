@@ -19,7 +19,7 @@ public sealed class Generator : IDisposable
     private readonly Func<ITokenDecoder>? _decoder;
     private readonly BatchRunner _runner;
     private readonly int _mostPages;
-    private readonly List<GenerationJob> _submitted = [];
+    private readonly List<GenerationJob> _submitted = []; // Under the gate; the rest belongs to the thread that runs the model.
     private readonly List<GenerationJob> _active = [];
     private readonly List<Sequence> _stepping = [];
     private Task _engine = Task.CompletedTask;
@@ -182,15 +182,24 @@ public sealed class Generator : IDisposable
     // Ends what was cancelled, admits what fits; false when nothing is left to do.
     private bool Next()
     {
-        lock (_gate)
+        while (true)
         {
-            EndCancelled(_submitted);
-            EndCancelled(_active);
-            while (_submitted.Count > 0 && Admit(_submitted[0]))
+            GenerationJob job;
+            lock (_gate)
             {
+                EndCancelled(_submitted);
+                EndCancelled(_active);
+                if (_submitted.Count == 0 || !Fits(_submitted[0]))
+                {
+                    return _working = _active.Count > 0;
+                }
+
+                job = _submitted[0];
+                _submitted.RemoveAt(0);
             }
 
-            return _working = _active.Count > 0;
+            // Outside the gate: it may have to wait for the backend, and whoever submits must not.
+            Admit(job);
         }
     }
 
@@ -200,43 +209,57 @@ public sealed class Generator : IDisposable
         {
             if (_disposed || jobs[i].Cancellation.IsCancellationRequested)
             {
-                End(jobs[i], new OperationCanceledException(jobs[i].Cancellation));
+                GenerationJob job = jobs[i];
+                jobs.RemoveAt(i);
+                End(job, new OperationCanceledException(job.Cancellation));
             }
         }
     }
 
-    private bool Admit(GenerationJob job)
+    private bool Fits(GenerationJob job) => _active.Count == 0 || ReservedPages() + PagesFor(job) <= _mostPages;
+
+    private long PagesFor(GenerationJob job) => job.Options.UseCache
+        ? (long)job.Width * _runner.PagesFor(job.MaxLength, job.Options.ContextOverflow == ContextOverflow.SlidingWindow)
+        : 0;
+
+    private long ReservedPages()
     {
-        int pages = job.Options.UseCache
-            ? job.Width * _runner.PagesFor(job.MaxLength, job.Options.ContextOverflow == ContextOverflow.SlidingWindow)
-            : 0;
-        int reserved = _active.Sum(other => other.ReservedPages);
-        if (_active.Count > 0 && reserved + pages > _mostPages)
+        long pages = 0;
+        foreach (GenerationJob job in _active)
         {
-            return false;
+            pages += job.ReservedPages;
         }
 
+        return pages;
+    }
+
+    private void Admit(GenerationJob job)
+    {
         try
         {
+            job.ReservedPages = PagesFor(job);
+            long pages = ReservedPages() + job.ReservedPages;
+            if (pages > int.MaxValue)
+            {
+                throw new GenerationException(
+                    $"The request may need {job.ReservedPages} cache pages, more than can be numbered; "
+                        + "lower num_return_sequences, num_beams or max_new_tokens.");
+            }
+
+            int needed = (int)pages;
             lock (_model.Backend)
             {
                 // Growing copies pages, so it grows by doubling where the limit allows.
-                int needed = reserved + pages;
                 _runner.EnsurePages(needed <= PageCount ? needed : Math.Max(needed, Math.Min(2 * PageCount, _mostPages)));
             }
 
             job.Start();
+            _active.Add(job);
         }
         catch (Exception error)
         {
             End(job, error);
-            return true;
         }
-
-        job.ReservedPages = pages;
-        _submitted.Remove(job);
-        _active.Add(job);
-        return true;
     }
 
     private void Step(bool cached)
@@ -297,9 +320,9 @@ public sealed class Generator : IDisposable
         }
     }
 
+    // Called outside the gate too, so it keeps away from what is submitted: other threads add to that.
     private void End(GenerationJob job, Exception? error)
     {
-        _submitted.Remove(job);
         _active.Remove(job);
         job.CloseAll(_runner.Pool);
         job.Complete(error);

@@ -125,7 +125,7 @@ internal sealed class SamplingJob : GenerationJob
 
         if (Options.HiddenStateLayers.Count > 0)
         {
-            sequence.HiddenStates.Add(sequence.StepHiddenStates);
+            sequence.HiddenStates.Add(sequence.TakeStepHiddenStates());
         }
     }
 }

@@ -72,7 +72,7 @@ internal sealed class Sequence
     /// <summary>Of each new token, if asked for.</summary>
     public List<IReadOnlyList<float[]>> HiddenStates { get; } = [];
 
-    /// <summary>This step's hidden states of the layers asked for.</summary>
+    /// <summary>This step's hidden states of the layers asked for; empty before the first is known.</summary>
     public float[][] StepHiddenStates { get; set; } = [];
 
     /// <summary>Whether the window moves beyond the context.</summary>
@@ -83,6 +83,14 @@ internal sealed class Sequence
     {
         _tokens.Add(token);
         LogProbabilities.Add(logProbability);
+    }
+
+    /// <summary>This step's hidden states; the next step starts with none.</summary>
+    public float[][] TakeStepHiddenStates()
+    {
+        float[][] states = StepHiddenStates;
+        StepHiddenStates = [];
+        return states;
     }
 
     /// <summary>A sequence with the same tokens and pages; the pages have one more user.</summary>

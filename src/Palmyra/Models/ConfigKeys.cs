@@ -8,6 +8,9 @@ internal readonly struct ConfigKeys(JsonElement root)
 {
     public bool IsNull(string key) => root.TryGetProperty(key, out JsonElement value) && value.ValueKind == JsonValueKind.Null;
 
+    /// <summary>Whether the key is present, be it with null.</summary>
+    public bool Has(string key) => root.TryGetProperty(key, out _);
+
     public string? Text(string key)
     {
         if (!Find(out JsonElement value, key))

@@ -15,6 +15,9 @@ public static class ModelConfigReader
     // A hundred times the longest there is.
     private const int MaxBytes = 4 << 20;
 
+    // <|endoftext|> of GPT-2's vocabulary: what transformers takes for begin and end where a configuration does not say.
+    private const int EndOfText = 50256;
+
     /// <summary>Reads a configuration file.</summary>
     /// <exception cref="ModelConfigException">The file is absent, is not a JSON object, or describes a model that cannot be run.</exception>
     public static ModelConfig ReadFile(string path)
@@ -139,10 +142,14 @@ public static class ModelConfigReader
     private static ModelConfig Shared(ConfigKeys keys, ModelFamily family, int vocabulary, int context, int width, int layers, int heads)
     {
         int modelWidth = keys.Integer(width, "n_embd", "hidden_size");
+        int vocabularySize = keys.Integer(vocabulary, "vocab_size");
+
+        // Null says that there is none. Where nothing is said transformers means GPT-2's token, which a smaller vocabulary lacks.
+        int? endOfText = EndOfText < vocabularySize ? EndOfText : null;
         return new ModelConfig
         {
             Family = family,
-            VocabularySize = keys.Integer(vocabulary, "vocab_size"),
+            VocabularySize = vocabularySize,
             ContextLength = keys.Integer(context, "n_positions", "max_position_embeddings", "n_ctx"),
             Width = modelWidth,
             Layers = keys.Integer(layers, "n_layer", "num_layers", "num_hidden_layers"),
@@ -151,8 +158,8 @@ public static class ModelConfigReader
             Activation = ParseActivation(keys.Text("activation_function") ?? "gelu_new"),
             LayerNormEpsilon = keys.Number(1e-5f, "layer_norm_epsilon"),
             InitializerRange = keys.Number(0.02f, "initializer_range"),
-            BosTokenId = keys.OptionalInteger("bos_token_id"),
-            EosTokenIds = keys.Integers("eos_token_id"),
+            BosTokenId = keys.Has("bos_token_id") ? keys.OptionalInteger("bos_token_id") : endOfText,
+            EosTokenIds = keys.Has("eos_token_id") || endOfText is null ? keys.Integers("eos_token_id") : [endOfText.Value],
             PadTokenId = keys.OptionalInteger("pad_token_id"),
             StoredType = keys.Text("dtype") ?? keys.Text("torch_dtype"),
         };

@@ -87,16 +87,25 @@ public static class ModelConfigWriter
 
     private static void WriteTokens(ModelConfig config, Utf8JsonWriter json)
     {
+        // None is written as null: left out, the keys would mean GPT-2's token.
         if (config.BosTokenId is int bos)
         {
             json.WriteNumber("bos_token_id", bos);
         }
+        else
+        {
+            json.WriteNull("bos_token_id");
+        }
 
-        if (config.EosTokenIds.Count == 1)
+        if (config.EosTokenIds.Count == 0)
+        {
+            json.WriteNull("eos_token_id");
+        }
+        else if (config.EosTokenIds.Count == 1)
         {
             json.WriteNumber("eos_token_id", config.EosTokenIds[0]);
         }
-        else if (config.EosTokenIds.Count > 1)
+        else
         {
             json.WriteStartArray("eos_token_id");
             foreach (int id in config.EosTokenIds)

@@ -66,6 +66,23 @@ public sealed class ScorerTests
             StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_batch_waits_while_another_user_of_the_model_holds_its_backend()
+    {
+        using LanguageModel model = Open("gptj");
+        using var scorer = new Scorer(model.Transformer);
+        IReadOnlyList<TokenScore[]> scores = [];
+        var scoring = new Thread(() => scores = scorer.Score([new[] { 1, 2, 3 }]));
+        lock (model.Backend)
+        {
+            scoring.Start();
+            Assert.False(scoring.Join(TimeSpan.FromMilliseconds(500)));
+        }
+
+        scoring.Join();
+        Assert.Equal(2, scores[0].Length);
+    }
+
     private static LanguageModel Open(string name) =>
         LanguageModel.Open(Fixtures.Path($"models/{name}"), new LanguageModelOptions { Backend = new ReferenceBackend() });
 

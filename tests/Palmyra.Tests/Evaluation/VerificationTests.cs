@@ -15,6 +15,9 @@ namespace Palmyra.Tests.Evaluation;
 /// <summary>Every recorded output of the reference implementation, replayed on every backend; and that a wrong model does not pass.</summary>
 public sealed class VerificationTests
 {
+    [Fact]
+    public void Nothing_compared_is_nothing_passed() => Assert.False(new VerificationReport("folder", "reference", 0, []).Passed);
+
     public static TheoryData<string> Folders => [.. Fixtures.Models];
 
     [Theory]

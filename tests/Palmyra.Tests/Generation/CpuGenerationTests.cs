@@ -1,6 +1,7 @@
 using Palmyra.Backends;
 using Palmyra.Backends.Cpu;
 using Palmyra.Generation;
+using Palmyra.Generation.Sampling;
 using Palmyra.Models;
 
 namespace Palmyra.Tests.Generation;
@@ -33,5 +34,41 @@ public sealed class CpuGenerationTests
         Assert.Equal(expected, many.Generate(requests).SelectMany(found => found).Select(GeneratorTests.Fingerprint));
         Assert.Equal(expected[^2], expected[^1]);
         Assert.Equal(0, many.PagesInUse);
+    }
+
+    [Theory]
+    [MemberData(nameof(Families))]
+    public void A_step_allocates_nothing(string family)
+    {
+        ModelConfig config = family == "gpt2" ? TinyModel.Gpt2 : family == "gptj" ? TinyModel.GptJ : TinyModel.GptNeo;
+        using var backend = new CpuBackend();
+        using Transformer model = TinyModel.Create(config with { ContextLength = 400 }, backend);
+        using var generator = new Generator(model);
+        var meter = new Meter();
+        var options = new GenerationOptions
+        {
+            MaxNewTokens = 300, EosTokenIds = [], DoSample = true, Seed = 1, TopP = 0.9f, RepetitionPenalty = 1.2f, NoRepeatNgramSize = 5,
+            LogitsProcessors = [meter],
+        };
+        generator.Generate(TinyModel.Prompt(3), options);
+
+        // Lists of tokens and pages still double now and then, and the runtime compiles a method a second time.
+        Assert.Equal(300, meter.Allocated.Count);
+        Assert.InRange(meter.Allocated.Count(bytes => bytes > 0), 0, 30);
+    }
+
+    // Runs on the generator's thread, once a token.
+    private sealed class Meter : ILogitsProcessor
+    {
+        private long _before = GC.GetAllocatedBytesForCurrentThread();
+
+        public List<long> Allocated { get; } = new(300);
+
+        public void Process(ReadOnlySpan<int> tokens, Span<float> logits, in LogitsContext context)
+        {
+            long now = GC.GetAllocatedBytesForCurrentThread();
+            Allocated.Add(now - _before);
+            _before = now;
+        }
     }
 }

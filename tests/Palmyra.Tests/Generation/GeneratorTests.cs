@@ -99,6 +99,23 @@ public sealed class GeneratorTests
         }
     }
 
+    [Fact]
+    public void Hidden_states_of_one_layer_are_those_of_each_token()
+    {
+        using Transformer model = TinyModel.Create(TinyModel.Gpt2);
+        using var generator = new Generator(model);
+        using var extractor = new Palmyra.Embedding.FeatureExtractor(model);
+        foreach (GeneratedSequence found in generator.Generate(TinyModel.Prompt(6), Sampled with { HiddenStateLayers = [1] }))
+        {
+            float[] states = extractor.Extract([found.Tokens], layer: 1)[0];
+            for (int i = 0; i < 10; i++)
+            {
+                int row = (found.PromptLength + i - 1) * model.Config.Width;
+                Assert.Equal(states.AsSpan(row, model.Config.Width).ToArray(), found.HiddenStates[i][0]);
+            }
+        }
+    }
+
     [Theory]
     [MemberData(nameof(Families))]
     public void A_sliding_window_goes_past_the_context(string family)
@@ -211,6 +228,60 @@ public sealed class GeneratorTests
     }
 
     [Fact]
+    public void A_cache_beyond_what_can_be_numbered_is_refused()
+    {
+        using Transformer model = TinyModel.Create(TinyModel.GptJ);
+        using var generator = new Generator(model, rowBudget: 1 << 20);
+        GenerationOptions options = Sampled with
+        {
+            // 65,533 sequences of 65,539 pages: a little less than 2³².
+            NumReturnSequences = 65_533, MaxNewTokens = 2_000_000, ContextOverflow = ContextOverflow.SlidingWindow,
+        };
+        Assert.Contains("num_return_sequences", Assert.Throws<GenerationException>(() => generator.Generate([1], options)).Message, StringComparison.Ordinal);
+        Assert.Equal(10, generator.Generate([1], Plain)[0].NewTokens.Count());
+    }
+
+    [Fact]
+    public async Task Submitting_does_not_wait_for_the_backend()
+    {
+        using Transformer model = TinyModel.Create(TinyModel.Gpt2);
+        using var generator = new Generator(model);
+        Task<IReadOnlyList<IReadOnlyList<GeneratedSequence>>> first, second = null!;
+        lock (model.Backend)
+        {
+            first = generator.GenerateAsync([new(TinyModel.Prompt(5), Plain)]);
+            Thread.Sleep(300);
+            var submitting = new Thread(() => second = generator.GenerateAsync([new(TinyModel.Prompt(5), Plain)]));
+            submitting.Start();
+            Assert.True(submitting.Join(TimeSpan.FromSeconds(60)));
+        }
+
+        Assert.Equal(Fingerprint((await first)[0][0]), Fingerprint((await second)[0][0]));
+    }
+
+    [Fact]
+    public void A_beam_that_cannot_go_on_leaves_the_others_to_it()
+    {
+        using Transformer model = TinyModel.Create(TinyModel.Gpt2);
+        using var generator = new Generator(model);
+        int[] prompt = TinyModel.Prompt(4);
+        int best = generator.Generate(prompt, Plain with { MaxNewTokens = 1 })[0].Tokens[^1];
+        var dead = new Forbidding(tokens => tokens.Length > prompt.Length && tokens[prompt.Length] == best);
+        foreach (bool sampled in new[] { false, true })
+        {
+            GenerationOptions options = Plain with { NumBeams = 3, DoSample = sampled, Seed = 2, TypicalP = 0.95f, LogitsProcessors = [dead] };
+            GeneratedSequence found = generator.Generate(prompt, options)[0];
+            Assert.Equal(10, found.NewTokens.Count());
+            Assert.NotEqual(best, found.Tokens[prompt.Length]);
+        }
+
+        var all = new Forbidding(tokens => tokens.Length > prompt.Length);
+        string message = Assert.Throws<GenerationException>(() => generator.Generate(prompt, Plain with { NumBeams = 3, LogitsProcessors = [all] })).Message;
+        Assert.Contains("every token of every beam after 5 tokens", message, StringComparison.Ordinal);
+        Assert.Equal(0, generator.PagesInUse);
+    }
+
+    [Fact]
     public async Task A_request_that_fails_leaves_others_and_all_pages_alone()
     {
         using Transformer model = TinyModel.Create(TinyModel.Gpt2);
@@ -274,6 +345,19 @@ public sealed class GeneratorTests
         var values = new float[logits.Cols];
         model.Backend.Read(logits, values);
         return values;
+    }
+
+    private delegate bool TokenCondition(ReadOnlySpan<int> tokens);
+
+    private sealed class Forbidding(TokenCondition applies) : ILogitsProcessor
+    {
+        public void Process(ReadOnlySpan<int> tokens, Span<float> logits, in LogitsContext context)
+        {
+            if (applies(tokens))
+            {
+                logits.Fill(float.NegativeInfinity);
+            }
+        }
     }
 
     private sealed class Acting(Action<int> act) : ILogitsProcessor

@@ -213,6 +213,7 @@ public sealed class ProcessorTests
         Assert.Equal([1, -2 + (2 * 0.5f), 3], Run(options, [1, -2, 3], [0, 0, 0, 0], 1, [1]));
         Assert.Equal([1, -2 + (2 * 1.25f), 3], Run(options, [1, -2, 3], [0, 0, 0, 0, 0], 1, [1]));
         Assert.Equal([1, No, 3], Run(options, [1, No, 3], [0, 0, 0, 0, 0], 1, [1]));
+        Assert.Equal([1, -2 + (2 * 0.5f), 3], Run(options, [1, -2, 3], [0, 0, 0, 0], 1, [1, 1]));
     }
 
     [Fact]
@@ -221,6 +222,8 @@ public sealed class ProcessorTests
         Assert.Contains("NaN", Assert.Throws<GenerationException>(() => Run(Off, [1, float.NaN])).Message, StringComparison.Ordinal);
         Assert.Throws<GenerationException>(() => Run(Off, [1, float.PositiveInfinity]));
         Assert.Throws<GenerationException>(() => Run(Off, [No, No]));
+        GenerationOptions beams = Off with { NumBeams = 2, Temperature = 2, TopK = 1, TopP = 0.5f, MinP = 0.5f, TypicalP = 0.5f, EpsilonCutoff = 0.5f };
+        Assert.Equal([No, No], Run(beams, [No, No]));
         Assert.Equal([1, 0, float.MaxValue, float.MinValue], Run(Off with { RemoveInvalidValues = true }, [1, float.NaN, float.PositiveInfinity, No]));
     }
 

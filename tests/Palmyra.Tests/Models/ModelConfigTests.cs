@@ -43,6 +43,18 @@ public sealed class ModelConfigTests
         Assert.Equal("bfloat16", config.StoredType);
     }
 
+    [Theory]
+    [InlineData("""{"model_type": "gpt2"}""", 50256, 50256)]
+    [InlineData("""{"model_type": "gptj", "eos_token_id": 7}""", 50256, 7)]
+    [InlineData("""{"model_type": "gpt_neo", "bos_token_id": null, "eos_token_id": null}""", null, null)]
+    [InlineData("""{"model_type": "gpt2", "vocab_size": 50256}""", null, null)]
+    public void Unsaid_end_tokens_are_GPT2s_if_the_vocabulary_has_it(string json, int? bos, int? eos)
+    {
+        ModelConfig config = Parse(json);
+        Assert.Equal(bos, config.BosTokenId);
+        Assert.Equal(eos is null ? [] : [eos.Value], config.EosTokenIds);
+    }
+
     [Fact]
     public void GptJ_stays_untied_and_a_null_rotary_dim_means_the_whole_head()
     {
@@ -108,12 +120,14 @@ public sealed class ModelConfigTests
     [Fact]
     public void What_is_written_reads_back_the_same()
     {
-        foreach (string name in Fixtures.Models)
+        ModelConfig endless = Parse("""{"model_type": "gpt2", "bos_token_id": null, "eos_token_id": null}""");
+        IEnumerable<ModelConfig> models =
+            Fixtures.Models.Select(name => ModelConfigReader.ReadFile(Path.Combine(Fixtures.Path("models"), name, "config.json")));
+        foreach (ModelConfig config in models.Append(endless))
         {
-            ModelConfig config = ModelConfigReader.ReadFile(Path.Combine(Fixtures.Path("models"), name, "config.json"));
             using var json = new MemoryStream();
             ModelConfigWriter.Write(config, "float32", json);
-            ModelConfig again = ModelConfigReader.Parse(json.ToArray(), name);
+            ModelConfig again = ModelConfigReader.Parse(json.ToArray(), "again");
 
             // Records compare lists by reference, so these go separately.
             Assert.Equal(Enumerable.Range(0, config.Layers).Select(config.AttentionShape), Enumerable.Range(0, config.Layers).Select(again.AttentionShape));

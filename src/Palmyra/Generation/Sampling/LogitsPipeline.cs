@@ -13,13 +13,16 @@ public sealed class LogitsPipeline
     private readonly List<ILogitsProcessor> _filters = [];
     private readonly RankedTokens _ranked = new();
     private readonly Probabilities _probabilities = new();
+    private readonly bool _mayForbidAll;
 
     /// <summary>Builds the steps that options ask for.</summary>
     /// <param name="options">Validated options.</param>
     /// <param name="endTokens">The tokens that end a sequence.</param>
     public LogitsPipeline(GenerationOptions options, IReadOnlyList<int> endTokens)
     {
-        AddProcessors(options, [.. endTokens]);
+        // A list of end tokens may name one twice; what makes an end token likelier must count it once.
+        AddProcessors(options, [.. endTokens.Distinct()]);
+        _mayForbidAll = options.NumBeams > 1;
         if (options.DoSample)
         {
             AddFilters(options, options.NumBeams > 1 ? Math.Max(2, endTokens.Count + 1) : 1);
@@ -35,7 +38,9 @@ public sealed class LogitsPipeline
     /// <param name="tokens">Prompt and generated tokens so far.</param>
     /// <param name="logits">V numbers, changed in place.</param>
     /// <param name="context">What else is known about the sequence.</param>
-    /// <exception cref="GenerationException">A logit is NaN or +∞, or every token is forbidden.</exception>
+    /// <exception cref="GenerationException">
+    /// A logit is NaN or +∞, or every token is forbidden; the latter is no error with beams, as others may go on where one cannot.
+    /// </exception>
     public void Process(ReadOnlySpan<int> tokens, Span<float> logits, in LogitsContext context)
     {
         foreach (ILogitsProcessor processor in _processors)
@@ -43,7 +48,11 @@ public sealed class LogitsPipeline
             processor.Process(tokens, logits, context);
         }
 
-        RequireChoice(logits, tokens.Length);
+        if (!HasChoice(logits, tokens.Length))
+        {
+            return;
+        }
+
         foreach (ILogitsProcessor filter in _filters)
         {
             filter.Process(tokens, logits, context);
@@ -216,7 +225,7 @@ public sealed class LogitsPipeline
         }
     }
 
-    private static void RequireChoice(ReadOnlySpan<float> logits, int length)
+    private bool HasChoice(ReadOnlySpan<float> logits, int length)
     {
         bool any = false;
         foreach (float logit in logits)
@@ -231,9 +240,7 @@ public sealed class LogitsPipeline
             any |= logit > float.NegativeInfinity;
         }
 
-        if (!any)
-        {
-            throw new GenerationException($"The options forbid every token after {length} tokens; allow at least one.");
-        }
+        return any || _mayForbidAll ? any
+            : throw new GenerationException($"The options forbid every token after {length} tokens; allow at least one.");
     }
 }
