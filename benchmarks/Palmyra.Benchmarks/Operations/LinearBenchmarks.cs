@@ -6,7 +6,7 @@ using Palmyra.Checkpoints;
 namespace Palmyra.Benchmarks.Operations;
 
 /// <summary>The projection at one row (decoding: bounded by reading the weights), eight, and 512 (prefill: bounded by multiply-adds).</summary>
-/// <remarks>Compare within one run: bytes of the matrix over the time at one row against <see cref="ReadBenchmarks"/>.</remarks>
+/// <remarks>Compare within one run: bytes of the matrix over the time at one row against <see cref="MachineLimits.ReadBandwidth"/>, as <c>palmyra bench</c> does for whole models.</remarks>
 public class LinearBenchmarks
 {
     private CpuBackend _backend = null!;
