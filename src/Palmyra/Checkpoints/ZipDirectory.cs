@@ -75,7 +75,7 @@ internal static class ZipDirectory
 
         if (at < 0)
         {
-            throw Damaged("its end record is missing; is the download complete?");
+            throw Damaged("its end record is missing, as after an incomplete download");
         }
 
         ReadOnlySpan<byte> record = tail[at..];
