@@ -40,7 +40,7 @@ internal static class CommandOption
             if (result.Tokens.FirstOrDefault(token => !words.Contains(token.Value, StringComparer.Ordinal)) is Token wrong)
             {
                 string known = $"{string.Join(", ", words[..^1])} or {words[^1]}";
-                result.AddError($"{option.Name} was expected to be {known}; found '{wrong.Value}'.");
+                result.AddError($"{option.Name} was expected to be {known}; found '{wrong.Value}'.{Nearest.Suggest(wrong.Value, words)}");
             }
         });
     }

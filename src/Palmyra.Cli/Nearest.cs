@@ -6,8 +6,10 @@ internal static class Nearest
     /// <summary>" Did you mean x?", or an empty text if nothing is near.</summary>
     public static string Suggest(string word, IEnumerable<string> known)
     {
+        // Words of two or three letters are near to everything: gpu is not a slip for cpu.
+        int farthest = word.Length < 4 ? 0 : Math.Max(1, word.Length / 3);
         string? name = known.MinBy(Distance);
-        return name is not null && Distance(name) <= Math.Max(1, word.Length / 3) ? $" Did you mean '{name}'?" : string.Empty;
+        return name is not null && Distance(name) <= farthest ? $" Did you mean '{name}'?" : string.Empty;
 
         int Distance(string candidate) => EditDistance(word.ToLowerInvariant(), candidate.ToLowerInvariant());
     }

@@ -18,6 +18,7 @@ public sealed class UsageTests
     [InlineData("--dtype was expected to be auto, f32, f16 or bf16; found 'f64'.", "generate", "a", "--dtype", "f64")]
     [InlineData("--top-k was expected to be a whole number; found 'many'.", "generate", "a", "--top-k", "many")]
     [InlineData("--early-stopping was expected to be false, true or never; found 'nevr'. Did you mean 'never'?", "generate", "a", "--early-stopping", "nevr")]
+    [InlineData("--backend was expected to be cpu or reference; found 'gpu'. See", "generate", "a", "--backend", "gpu")]
     [InlineData("Give the prompt as text or by --prompt-ids, not both.", "generate", "a", "--prompt-ids", "1")]
     [InlineData("--prompt-ids holds 4096; the model's ids are 0 to 4095.", "generate", "--prompt-ids", "1,4096")]
     [InlineData("--prompt-ids was expected to be token ids such as 15496,995; found 'x'.", "generate", "--prompt-ids", "1,x")]
