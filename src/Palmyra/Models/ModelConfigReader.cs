@@ -8,7 +8,8 @@ namespace Palmyra.Models;
 /// <summary>Reads <c>config.json</c> as transformers writes it, in its old and new forms.</summary>
 /// <remarks>
 /// Unknown keys are ignored, missing ones take transformers' defaults, and the common names of its <c>attribute_map</c>
-/// (<c>hidden_size</c> for <c>n_embd</c> and so on) are accepted in every family.
+/// (<c>hidden_size</c> for <c>n_embd</c> and so on) are accepted in every family. <c>reorder_and_upcast_attn</c> changes nothing here: it
+/// guards half-precision scores, and ours are always 32-bit.
 /// </remarks>
 public static class ModelConfigReader
 {
