@@ -14,7 +14,7 @@ public sealed class TextTests
     public void The_same_seed_gives_the_same_text_and_a_pipe_is_quiet()
     {
         RunResult first = CommandLine.Run("generate", Prompt, "--seed", "7", "--max-new-tokens", "40", "--threads", "1");
-        RunResult second = CommandLine.RunWithInput(Prompt, "generate", "-", "--seed", "7", "--max-new-tokens", "40", "--threads", "2");
+        RunResult second = CommandLine.RunWithInput(Prompt + "\n", "generate", "-", "--seed", "7", "--max-new-tokens", "40", "--threads", "2");
         RunResult other = CommandLine.RunWithInput(Prompt, "generate", "--seed", "8", "--max-new-tokens", "40", "--no-echo");
         Assert.Equal((0, string.Empty), (first.ExitCode, first.Error));
         Assert.StartsWith(Prompt, first.Output, StringComparison.Ordinal);

@@ -16,7 +16,7 @@ internal static class GenerateCommand
             Description = "The text to continue; '-' reads standard input.",
             Arity = ArgumentArity.ZeroOrOne,
         };
-        Option<string?> file = CommandOption.File("Continue a file's text.");
+        Option<string?> file = CommandOption.File("Continue a file's text; a line break at its end is left out.");
         var promptIds = CommandOption.Value<string?>("--prompt-ids", "Continue these token ids.", "IDS");
         var noEcho = CommandOption.Flag("--no-echo", "Leave the prompt out of the output.");
         var json = CommandOption.Json("Write JSON, a line a sequence.");
@@ -39,6 +39,11 @@ internal static class GenerateCommand
             // At a terminal no prompt means a text from nothing: the model's begin token.
             bool nothing = given is null && path is null && list is null && !Console.IsInputRedirected;
             string? text = list is null ? (nothing ? string.Empty : TextInput.One(given, path, "a prompt")) : null;
+            if (text is not null && !string.Equals(text, given, StringComparison.Ordinal))
+            {
+                text = WithoutFinalLineBreak(text);
+            }
+
             int[]? ids = list is null ? null : IdList.Parse(list, "--prompt-ids");
 
             long start = Stopwatch.GetTimestamp();
@@ -63,6 +68,10 @@ internal static class GenerateCommand
         });
         return command;
     }
+
+    // Files and pipes end their last line; a prompt goes on where its words end.
+    private static string WithoutFinalLineBreak(string text) =>
+        text.EndsWith("\r\n", StringComparison.Ordinal) ? text[..^2] : text.EndsWith('\n') ? text[..^1] : text;
 
     private static GenerationOptions Validated(GenerationOptions options, LanguageModel model, bool hasTokenizer)
     {
