@@ -49,6 +49,7 @@ internal unsafe struct AttendJob
             block.LogSum = job->LogSum == null ? null : job->LogSum + (rows->FirstRow * job->LogSumStride) + head;
             block.Keys = job->Keys + ((nint)head * headDim * job->PageSize);
             block.Values = job->Values + ((nint)head * job->PageSize * Attending.PaddedDim(headDim));
+            block.NextKeys = block.Keys + (rows->Pages[0] * job->KeyPageStride) + ((nint)headDim * job->PageSize);
             block.Pages = rows->Pages;
             block.Rows = rows->Rows;
             block.FirstToken = rows->FirstToken;

@@ -11,15 +11,24 @@ namespace Palmyra.Backends.Cpu.Kernels;
 //   order   c = fma(a_k, b_k, c) for k = 0 .. depth-1, starting from what C holds: as in PanelProduct, an output's bits know nothing of
 //           the tile it fell in, and a product cut along the depth continues the same chain
 //   tails   none: widths are multiples of sixteen, and a row is a row
-// Cost: 2·rows·depth·width operations on data that a page keeps in the nearest cache. Measured: see Attending.cs.
+// Cost: 2·rows·depth·width operations on data that a page keeps in the nearest cache. A lone row (decoding) reads each page once and is
+// bound by memory: while it works on one page it asks for the next, which lies elsewhere. Measured: see Attending.cs.
 internal static unsafe class StridedProduct
 {
-    /// <summary>Floats a lone row, which is bound by memory, asks for ahead of its reading.</summary>
-    private const int PrefetchDistance = 512;
-
     /// <summary>Adds the product to <paramref name="c"/>.</summary>
+    /// <param name="c">[rows, width].</param>
+    /// <param name="cStride">Floats from a row of it to the next.</param>
+    /// <param name="a">[rows, depth].</param>
+    /// <param name="aStride">Floats from a row of it to the next.</param>
+    /// <param name="rows">Rows.</param>
+    /// <param name="b">[depth, width].</param>
+    /// <param name="bStride">Floats from a row of it to the next.</param>
+    /// <param name="width">A multiple of sixteen.</param>
+    /// <param name="depth">Length of the chains.</param>
+    /// <param name="next">What will be read after <paramref name="b"/>, laid out like it; only asked for, never read, so any address will do.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Add<T>(float* c, nint cStride, float* a, nint aStride, int rows, float* b, nint bStride, int width, nint depth)
+    public static void Add<T>(
+        float* c, nint cStride, float* a, nint aStride, int rows, float* b, nint bStride, int width, nint depth, float* next)
         where T : struct, IVector<T>
     {
         int i = 0;
@@ -46,7 +55,7 @@ internal static unsafe class StridedProduct
             int j = 0;
             for (; j + (4 * T.Count) <= width; j += 4 * T.Count)
             {
-                Tile1x4<T>(ci + j, cStride, ai, aStride, b + j, bStride, depth);
+                Tile1x4<T>(ci + j, ai, b + j, bStride, depth, next + j);
             }
 
             for (; j + (2 * T.Count) <= width; j += 2 * T.Count)
@@ -138,7 +147,7 @@ internal static unsafe class StridedProduct
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile1x4<T>(float* c, nint cStride, float* a, nint aStride, float* b, nint bStride, nint depth)
+    private static void Tile1x4<T>(float* c, float* a, float* b, nint bStride, nint depth, float* next)
         where T : struct, IVector<T>
     {
         int lanes = T.Count;
@@ -150,10 +159,13 @@ internal static unsafe class StridedProduct
         {
             if (Sse.IsSupported)
             {
+                // Into the second-level cache: this page and the next together would fill the first.
                 for (int line = 0; line < 4 * lanes; line += 16)
                 {
-                    Sse.Prefetch0(b + PrefetchDistance + line);
+                    Sse.Prefetch1(next + line);
                 }
+
+                next += bStride;
             }
 
             T b0 = T.Load(b);
