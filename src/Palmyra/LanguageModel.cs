@@ -7,15 +7,12 @@ using Palmyra.Tokenization;
 namespace Palmyra;
 
 /// <summary>A model opened from a Hugging Face folder: its configuration, its weights on a backend, its tokenizer and its defaults.</summary>
-/// <remarks>Start here. One model is used by one thread at a time.</remarks>
+/// <remarks>
+/// Start here. Generators, scorers and extractors of one model may work on several threads: each step holds a lock on the backend object.
+/// Whoever calls <see cref="Transformer"/> directly takes that lock too. Dispose them before the model.
+/// </remarks>
 public sealed class LanguageModel : IDisposable
 {
-    private static readonly string[] CompanionFiles =
-    [
-        "generation_config.json", "tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt", "encoder.json", "vocab.bpe",
-        "added_tokens.json", "special_tokens_map.json",
-    ];
-
     private readonly Task<GptTokenizer> _tokenizer;
     private readonly Lazy<GenerationOptions> _generationDefaults;
 
@@ -44,6 +41,9 @@ public sealed class LanguageModel : IDisposable
     /// <exception cref="Diagnostics.TokenizationException">The folder has no tokenizer files, or they are damaged.</exception>
     public GptTokenizer Tokenizer => _tokenizer.GetAwaiter().GetResult();
 
+    /// <summary>Whether the folder holds a vocabulary; a damaged one is there too, and <see cref="Tokenizer"/> says what is wrong with it.</summary>
+    public bool HasTokenizer => TokenizerFolder.HasVocabulary(Folder);
+
     /// <summary>How the checkpoint wants to be generated from: generation_config.json, else config.json's generation keys, else transformers' defaults.</summary>
     /// <remarks>What a call wants otherwise it says on top: <c>model.GenerationDefaults with { Temperature = 0.7f }</c>.</remarks>
     /// <exception cref="Diagnostics.GenerationException">The file is damaged.</exception>
@@ -67,11 +67,12 @@ public sealed class LanguageModel : IDisposable
         {
             using Checkpoint checkpoint = Checkpoint.Open(folderOrHubId, options.Variant, options.Revision);
             ModelConfig config = ModelConfigReader.ReadFile(checkpoint.ConfigPath);
-            Task<GptTokenizer> tokenizer = Task.Run(() => GptTokenizer.Open(checkpoint.Folder, options.Tokenizer), CancellationToken.None);
-            var weights = new CheckpointWeights(config, checkpoint.Tensors, checkpoint.Folder);
+            string folder = checkpoint.Folder;
+            Task<GptTokenizer> tokenizer = Task.Run(() => GptTokenizer.Open(folder, options.Tokenizer), CancellationToken.None);
+            var weights = new CheckpointWeights(config, checkpoint.Tensors, folder);
             MatrixFormat format = options.Format ?? FormatOf(weights.StoredType);
             Transformer transformer = TransformerLoader.Load(config, backend, format, weights.View, options.Progress, cancellation);
-            return new LanguageModel(checkpoint.Folder, tokenizer, transformer, weights.Unexpected);
+            return new LanguageModel(folder, tokenizer, transformer, weights.Unexpected);
         }
         catch
         {
@@ -82,8 +83,8 @@ public sealed class LanguageModel : IDisposable
 
     /// <summary>Saves the model as transformers would: config.json, model.safetensors (in shards above 5 GB) and its other files.</summary>
     /// <remarks>
-    /// All files are written under temporary names and then renamed: if anything fails, what the folder held is unchanged. Tokenizer files
-    /// and generation_config.json are copied from <see cref="Folder"/>.
+    /// All files are written under temporary names and then renamed: if the writing fails, what the folder held is unchanged. Tokenizer
+    /// files and generation_config.json are copied from <see cref="Folder"/>.
     /// </remarks>
     /// <param name="folder">Where to; made if missing.</param>
     /// <param name="type">F32, F16 or BF16; as the weights are stored in memory if null.</param>
@@ -96,7 +97,7 @@ public sealed class LanguageModel : IDisposable
         {
             ["config.json"] = stream => ModelConfigWriter.Write(Config, NameOf(stored), stream),
         };
-        foreach (string name in CompanionFiles.Where(name => File.Exists(Path.Combine(Folder, name))))
+        foreach (string name in TokenizerFolder.Files.Prepend(GenerationOptionsReader.FileName).Where(name => File.Exists(Path.Combine(Folder, name))))
         {
             others[name] = stream => Copy(Path.Combine(Folder, name), stream);
         }

@@ -41,6 +41,7 @@ public sealed class LanguageModelTests : IDisposable
             ["config.json", "generation_config.json", "merges.txt", "model.safetensors", "tokenizer_config.json", "vocab.json"],
             Directory.GetFiles(_folder).Select(file => Path.GetFileName(file)).Order(StringComparer.Ordinal));
         using LanguageModel again = LanguageModel.Open(_folder);
+        Assert.True(again.HasTokenizer);
         Assert.Equal(model.Tokenizer.Encode("Once upon a time"), again.Tokenizer.Encode("Once upon a time"));
     }
 
@@ -79,6 +80,7 @@ public sealed class LanguageModelTests : IDisposable
     public void A_folder_without_tokenizer_files_runs_on_ids_and_says_what_is_missing()
     {
         using LanguageModel model = LanguageModel.Open(Fixtures.Path("models/gpt2"));
+        Assert.False(model.HasTokenizer);
         var failure = Assert.Throws<TokenizationException>(() => model.Tokenizer);
         Assert.Contains("gpt2", failure.Message, StringComparison.Ordinal);
     }

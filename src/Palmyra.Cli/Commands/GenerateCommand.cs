@@ -48,7 +48,7 @@ internal static class GenerateCommand
 
             long start = Stopwatch.GetTimestamp();
             using LanguageModel model = options.Open(parsed, cancellation);
-            GptTokenizer? tokenizer = model.OptionalTokenizer(required: text is not null);
+            GptTokenizer? tokenizer = text is not null || model.HasTokenizer ? model.Tokenizer : null;
             ids = ids?.Within(model.Config.VocabularySize, "--prompt-ids") ?? tokenizer!.EncodePrompt(text!);
             var run = new GenerationRun(model, tokenizer, ids, text ?? tokenizer?.Decode(ids), Stopwatch.GetElapsedTime(start).TotalSeconds);
             GenerationOptions chosen = Validated(

@@ -38,7 +38,7 @@ internal static class ScoreCommand
             bool hasIds = sources is ["--ids"] or ["--ids-file"];
             string? words = hasIds ? null : TextInput.One(parsed.GetValue(text), parsed.GetValue(file), "a text to score");
             using LanguageModel model = options.Open(parsed, cancellation);
-            GptTokenizer? tokenizer = hasIds && parsed.GetValue(summary) ? null : model.OptionalTokenizer(required: !hasIds);
+            GptTokenizer? tokenizer = !hasIds || (!parsed.GetValue(summary) && model.HasTokenizer) ? model.Tokenizer : null;
             int[] tokens = parsed.GetValue(ids) is string list ? IdList.Parse(list, "--ids")
                 : parsed.GetValue(idsFile) is string path ? IdList.ReadPacked(path)
                 : tokenizer!.Encode(words!);

@@ -4,8 +4,4 @@ namespace Palmyra.Evaluation;
 /// <param name="Id">The token.</param>
 /// <param name="LogProbability">ln p(token), in nats.</param>
 /// <param name="Best">The most probable token in its place; the lowest id on ties.</param>
-public readonly record struct TokenScore(int Id, float LogProbability, int Best)
-{
-    /// <summary>Whether the token is the most probable one.</summary>
-    public bool IsGreedy => Id == Best;
-}
+public readonly record struct TokenScore(int Id, float LogProbability, int Best);

@@ -11,6 +11,9 @@ namespace Palmyra.Generation;
 /// </remarks>
 public static class GenerationOptionsReader
 {
+    /// <summary>The file of a model's own generation defaults.</summary>
+    internal const string FileName = "generation_config.json";
+
     // What old config.json files repeat though nobody chose it: with it, 20 new tokens are meant, whatever the prompt's length.
     private const int DefaultMaxLength = 20;
 
@@ -22,7 +25,7 @@ public static class GenerationOptionsReader
     /// <exception cref="GenerationException">A file cannot be read, is not a JSON object, or a key has the wrong type.</exception>
     public static GenerationOptions ReadDirectory(string directory)
     {
-        foreach (string name in new[] { "generation_config.json", "config.json" })
+        foreach (string name in new[] { FileName, "config.json" })
         {
             string path = Path.Combine(directory, name);
             if (File.Exists(path))

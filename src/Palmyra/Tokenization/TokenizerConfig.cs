@@ -7,10 +7,17 @@ namespace Palmyra.Tokenization;
 /// <remarks>Where two files name one role differently, tokenizer_config.json wins, as in transformers.</remarks>
 internal sealed class TokenizerConfig
 {
+    private const string SettingsFile = "tokenizer_config.json";
+    private const string RolesFile = "special_tokens_map.json";
+    private const string AddedTokensFile = "added_tokens.json";
+
     private static readonly string[] OtherRoles = ["sep_token", "cls_token", "mask_token"];
 
     /// <summary>A token's text and the file that names it.</summary>
     internal readonly record struct NamedToken(string Content, string Role, string File);
+
+    /// <summary>The files this is read from.</summary>
+    public static IReadOnlyList<string> Files { get; } = [SettingsFile, RolesFile, AddedTokensFile];
 
     public NamedToken? Bos { get; private set; }
 
@@ -37,9 +44,9 @@ internal sealed class TokenizerConfig
     public static TokenizerConfig Read(string folder)
     {
         var config = new TokenizerConfig();
-        config.ReadIfPresent(Path.Combine(folder, "tokenizer_config.json"), config.ReadSettings);
-        config.ReadIfPresent(Path.Combine(folder, "special_tokens_map.json"), config.ReadRoles);
-        config.ReadIfPresent(Path.Combine(folder, "added_tokens.json"), config.ReadAddedTokens);
+        config.ReadIfPresent(Path.Combine(folder, SettingsFile), config.ReadSettings);
+        config.ReadIfPresent(Path.Combine(folder, RolesFile), config.ReadRoles);
+        config.ReadIfPresent(Path.Combine(folder, AddedTokensFile), config.ReadAddedTokens);
         return config;
     }
 

@@ -5,7 +5,17 @@ namespace Palmyra.Tokenization;
 /// <summary>Finds and reads the vocabulary files of a checkpoint folder.</summary>
 internal static class TokenizerFolder
 {
+    private const string SingleFile = "tokenizer.json";
+
     private static readonly (string Vocabulary, string Merges)[] Pairs = [("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe")];
+
+    /// <summary>Every file a tokenizer may be read from: what a copy of it must take along.</summary>
+    public static IReadOnlyList<string> Files { get; } =
+        [SingleFile, .. Pairs.SelectMany(pair => new[] { pair.Vocabulary, pair.Merges }), .. TokenizerConfig.Files];
+
+    /// <summary>Whether a folder holds a vocabulary, in whatever state.</summary>
+    public static bool HasVocabulary(string folder) =>
+        File.Exists(Path.Combine(folder, SingleFile)) || Array.Exists(Pairs, pair => File.Exists(Path.Combine(folder, pair.Vocabulary)));
 
     /// <remarks>tokenizer.json goes first because it alone can state flags and templates; transformers prefers it too.</remarks>
     public static TokenizerDefinition Read(string folder, TokenizerOptions options)
@@ -14,7 +24,7 @@ internal static class TokenizerFolder
         {
             throw new TokenizationException($"There is no folder '{folder}'; expected one with a tokenizer's files.");
         }
-        var single = Path.Combine(folder, "tokenizer.json");
+        var single = Path.Combine(folder, SingleFile);
         if (File.Exists(single))
         {
             return TokenizerJsonFile.Read(single, options);
