@@ -12,7 +12,7 @@ namespace Palmyra.Cli;
 /// <summary>The options of every command that runs a model: which, how its matrices are stored, and where it runs.</summary>
 internal sealed class ModelOptions
 {
-    private static readonly string[] DTypes = ["auto", "f32", "f16", "bf16"];
+    private static readonly string[] DTypes = ["auto", "f32", "f16", "bf16", "q8", "q4"];
     private static readonly string[] Backends = ["cpu", "reference"];
 
     /// <summary>The model: a folder, an id in the local Hugging Face cache, or absent for the model that ships with Palmyra.</summary>
@@ -116,6 +116,8 @@ internal sealed class ModelOptions
         "f32" => MatrixFormat.F32,
         "f16" => MatrixFormat.F16,
         "bf16" => MatrixFormat.BF16,
+        "q8" => MatrixFormat.Q8,
+        "q4" => MatrixFormat.Q4,
         _ => null,
     };
 }

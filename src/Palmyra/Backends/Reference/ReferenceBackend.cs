@@ -1,5 +1,6 @@
 using Palmyra.Checkpoints;
 using Palmyra.Diagnostics;
+using Palmyra.Quantization;
 
 namespace Palmyra.Backends.Reference;
 
@@ -26,6 +27,12 @@ public sealed partial class ReferenceBackend : IBackend
     public Matrix LoadMatrix(WeightView weight, MatrixFormat format)
     {
         var matrix = new ReferenceMatrix(weight.Rows, weight.Cols, format);
+        if (format.IsGrouped())
+        {
+            LoadGroups(matrix, weight);
+            return matrix;
+        }
+
         weight.CopyRows(0, weight.Rows, matrix.Data);
         for (int i = 0; i < matrix.Data.Length; i++)
         {
@@ -35,7 +42,7 @@ public sealed partial class ReferenceBackend : IBackend
                 MatrixFormat.F32 => value,
                 MatrixFormat.F16 => (float)(Half)value,
                 MatrixFormat.BF16 => RoundToBFloat16(value),
-                _ => throw new BackendException($"The reference backend does not store weights as {format}; it knows F32, F16 and BF16."),
+                _ => throw new BackendException($"The reference backend does not store weights as {format}; it knows F32, F16, BF16, Q8 and Q4."),
             };
             if (format == MatrixFormat.F16 && float.IsInfinity(stored) && float.IsFinite(value))
             {
@@ -110,6 +117,24 @@ public sealed partial class ReferenceBackend : IBackend
         uint bits = BitConverter.SingleToUInt32Bits(value);
         uint rounded = bits + 0x7FFF + ((bits >> 16) & 1);
         return BitConverter.UInt32BitsToSingle(rounded & 0xFFFF0000);
+    }
+
+    /// <summary>Quantises panel by panel and keeps what the integers mean: the arithmetic on them is that of any other matrix.</summary>
+    private static void LoadGroups(ReferenceMatrix matrix, WeightView weight)
+    {
+        var values = new float[checked(weight.Cols * PanelLayout.PanelRows)];
+        var panel = new byte[checked((int)PanelLayout.PanelBytes(matrix.Format, weight.Cols))];
+        for (int first = 0; first < weight.Rows; first += PanelLayout.PanelRows)
+        {
+            int count = Math.Min(PanelLayout.PanelRows, weight.Rows - first);
+            Array.Clear(values);
+            weight.CopyPanel(first, count, PanelLayout.PanelRows, values);
+            PanelQuantizer.Quantize(matrix.Format, values, weight.Cols, panel, weight.Name, first);
+            for (int row = 0; row < count; row++)
+            {
+                PanelLayout.CopyRow(matrix.Format, panel, row, matrix.Data.AsSpan((first + row) * weight.Cols, weight.Cols));
+            }
+        }
     }
 
     private static IEnumerable<(int Layer, bool Keys, int At, int Length)> PageParts(KvCache cache)

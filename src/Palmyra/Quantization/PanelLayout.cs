@@ -1,0 +1,128 @@
+using System.Buffers.Binary;
+using Palmyra.Backends;
+
+namespace Palmyra.Quantization;
+
+/// <summary>Where the numbers of a Q8 or Q4 matrix lie, in memory and in files alike: panels of sixteen rows.</summary>
+/// <remarks>
+/// <code>
+/// panel    [group 0][group 1] .. [group G−1]  integers, 512 bytes a group (Q8) or 256 (Q4)
+///          [16 halves] x G                    scales, one for each row, group after group
+///          zeros up to a multiple of 64 bytes
+/// Q8 group [pair 0..15][row 0..15][2]         one signed byte for each number: of columns 2·pair and 2·pair + 1
+/// Q4 group [quad 0..3][row 0..15]             one 32-bit word for eight numbers: column 8·quad + 2·n + e has bits 16·e + 4·n, holding q + 8
+/// </code>
+/// So sixteen rows' pairs of columns lie next to each other, as vectors of 16-bit pairs are multiplied, whatever the vectors' width.
+/// Rows beyond the last and columns beyond the last are zeros (q = 0, scale 0 for a row that does not exist). A row of a group means
+/// q·scale, the same numbers as ggml's Q8_0 and Q4_0: only their places differ.
+/// </remarks>
+public static class PanelLayout
+{
+    /// <summary>Rows of a panel.</summary>
+    public const int PanelRows = 16;
+
+    /// <summary>Columns that share a scale.</summary>
+    public const int GroupSize = 32;
+
+    /// <summary>Bytes that the scales of a panel take in each group.</summary>
+    internal const int ScaleBytes = PanelRows * sizeof(ushort);
+
+    private const int Alignment = 64;
+
+    /// <summary>Whether a format has this layout.</summary>
+    public static bool IsGrouped(this MatrixFormat format) => format is MatrixFormat.Q8 or MatrixFormat.Q4;
+
+    /// <summary>The panels of a matrix of <paramref name="rows"/> rows.</summary>
+    public static int Panels(int rows) => (int)(((long)rows + PanelRows - 1) / PanelRows);
+
+    /// <summary>The groups of a row of <paramref name="cols"/> numbers.</summary>
+    public static int Groups(int cols) => (int)(((long)cols + GroupSize - 1) / GroupSize);
+
+    /// <summary>Bytes of a group's integers in a panel.</summary>
+    public static int GroupBytes(MatrixFormat format) => format switch
+    {
+        MatrixFormat.Q8 => PanelRows * GroupSize,
+        MatrixFormat.Q4 => PanelRows * GroupSize / 2,
+        _ => throw new ArgumentOutOfRangeException(nameof(format), format, "Only Q8 and Q4 have groups."),
+    };
+
+    /// <summary>Bytes from a panel to the next.</summary>
+    public static long PanelBytes(MatrixFormat format, int cols) =>
+        (((long)Groups(cols) * (GroupBytes(format) + ScaleBytes)) + Alignment - 1) / Alignment * Alignment;
+
+    /// <summary>Bytes of a matrix.</summary>
+    public static long Bytes(MatrixFormat format, int rows, int cols) => checked(Panels(rows) * PanelBytes(format, cols));
+
+    /// <summary>Reads a row's integers and scale of one group.</summary>
+    /// <param name="format">Q8 or Q4.</param>
+    /// <param name="panel">The panel.</param>
+    /// <param name="groups">Groups of the matrix.</param>
+    /// <param name="row">The row within the panel.</param>
+    /// <param name="group">The group.</param>
+    /// <param name="quants">Receives 32 integers: −128 to 127, or −8 to 7.</param>
+    /// <returns>The scale.</returns>
+    public static Half ReadGroup(MatrixFormat format, ReadOnlySpan<byte> panel, int groups, int row, int group, Span<sbyte> quants)
+    {
+        int bytes = GroupBytes(format);
+        ReadOnlySpan<byte> integers = panel.Slice(group * bytes, bytes);
+        for (int k = 0; k < GroupSize; k++)
+        {
+            quants[k] = format == MatrixFormat.Q8
+                ? (sbyte)integers[(((k / 2 * PanelRows) + row) * 2) + (k % 2)]
+                : (sbyte)(((BinaryPrimitives.ReadUInt32LittleEndian(integers[(((k / 8 * PanelRows) + row) * 4)..]) >> Q4Shift(k)) & 15) - 8);
+        }
+
+        return BinaryPrimitives.ReadHalfLittleEndian(panel[ScaleAt(format, groups, row, group)..]);
+    }
+
+    /// <summary>Writes a row's integers and scale of one group into a panel that started as zero bytes.</summary>
+    /// <param name="format">Q8 or Q4.</param>
+    /// <param name="panel">The panel.</param>
+    /// <param name="groups">Groups of the matrix.</param>
+    /// <param name="row">The row within the panel.</param>
+    /// <param name="group">The group; written once.</param>
+    /// <param name="quants">32 integers: −128 to 127, or −8 to 7.</param>
+    /// <param name="scale">The scale.</param>
+    public static void WriteGroup(MatrixFormat format, Span<byte> panel, int groups, int row, int group, ReadOnlySpan<sbyte> quants, Half scale)
+    {
+        int bytes = GroupBytes(format);
+        Span<byte> integers = panel.Slice(group * bytes, bytes);
+        for (int k = 0; k < GroupSize; k++)
+        {
+            if (format == MatrixFormat.Q8)
+            {
+                integers[(((k / 2 * PanelRows) + row) * 2) + (k % 2)] = (byte)quants[k];
+            }
+            else
+            {
+                Span<byte> word = integers[(((k / 8 * PanelRows) + row) * 4)..];
+                uint bits = BinaryPrimitives.ReadUInt32LittleEndian(word) | ((uint)(quants[k] + 8) << Q4Shift(k));
+                BinaryPrimitives.WriteUInt32LittleEndian(word, bits);
+            }
+        }
+
+        BinaryPrimitives.WriteHalfLittleEndian(panel[ScaleAt(format, groups, row, group)..], scale);
+    }
+
+    /// <summary>Writes one row of a panel as floats: q·scale for each of <paramref name="destination"/>'s columns, exactly.</summary>
+    public static void CopyRow(MatrixFormat format, ReadOnlySpan<byte> panel, int row, Span<float> destination)
+    {
+        int groups = Groups(destination.Length);
+        Span<sbyte> quants = stackalloc sbyte[GroupSize];
+        for (int group = 0; group < groups; group++)
+        {
+            float scale = (float)ReadGroup(format, panel, groups, row, group, quants);
+            int first = group * GroupSize;
+            int count = Math.Min(GroupSize, destination.Length - first);
+            for (int k = 0; k < count; k++)
+            {
+                destination[first + k] = quants[k] * scale;
+            }
+        }
+    }
+
+    private static int Q4Shift(int k) => (16 * (k % 2)) + (4 * (k % 8 / 2));
+
+    private static int ScaleAt(MatrixFormat format, int groups, int row, int group) =>
+        (groups * GroupBytes(format)) + (group * ScaleBytes) + (row * sizeof(ushort));
+}
