@@ -6,11 +6,10 @@ namespace Palmyra.Quantization;
 /// <summary>Where the numbers of a Q8 or Q4 matrix lie, in memory and in files alike: panels of sixteen rows.</summary>
 /// <remarks>
 /// <code>
-/// panel    [group 0][group 1] .. [group G−1]  integers, 512 bytes a group (Q8) or 256 (Q4)
-///          [16 halves] x G                    scales, one for each row, group after group
-///          zeros up to a multiple of 64 bytes
-/// Q8 group [pair 0..15][row 0..15][2]         one signed byte for each number: of columns 2·pair and 2·pair + 1
-/// Q4 group [quad 0..3][row 0..15]             one 32-bit word for eight numbers: column 8·quad + 2·n + e has bits 16·e + 4·n, holding q + 8
+/// panel       [group 0][group 1] .. [group G−1], zeros up to a multiple of 64 bytes
+/// group       [integers: 512 bytes (Q8) or 256 (Q4)][scales of the 16 rows: 16 halves]
+/// Q8 integers [pair 0..15][row 0..15][2]  one signed byte for each number: of columns 2·pair and 2·pair + 1
+/// Q4 integers [quad 0..3][row 0..15]      one 32-bit word for eight numbers: column 8·quad + 2·n + e has bits 16·e + 4·n, holding q + 8
 /// </code>
 /// So sixteen rows' pairs of columns lie next to each other, as vectors of 16-bit pairs are multiplied, whatever the vectors' width.
 /// Rows beyond the last and columns beyond the last are zeros (q = 0, scale 0 for a row that does not exist). A row of a group means
@@ -24,7 +23,7 @@ public static class PanelLayout
     /// <summary>Columns that share a scale.</summary>
     public const int GroupSize = 32;
 
-    /// <summary>Bytes that the scales of a panel take in each group.</summary>
+    /// <summary>Bytes of a group's scales in a panel.</summary>
     internal const int ScaleBytes = PanelRows * sizeof(ushort);
 
     private const int Alignment = 64;
@@ -38,8 +37,11 @@ public static class PanelLayout
     /// <summary>The groups of a row of <paramref name="cols"/> numbers.</summary>
     public static int Groups(int cols) => (int)(((long)cols + GroupSize - 1) / GroupSize);
 
+    /// <summary>Bytes of a group in a panel, scales included.</summary>
+    public static int GroupBytes(MatrixFormat format) => IntegerBytes(format) + ScaleBytes;
+
     /// <summary>Bytes of a group's integers in a panel.</summary>
-    public static int GroupBytes(MatrixFormat format) => format switch
+    internal static int IntegerBytes(MatrixFormat format) => format switch
     {
         MatrixFormat.Q8 => PanelRows * GroupSize,
         MatrixFormat.Q4 => PanelRows * GroupSize / 2,
@@ -48,7 +50,7 @@ public static class PanelLayout
 
     /// <summary>Bytes from a panel to the next.</summary>
     public static long PanelBytes(MatrixFormat format, int cols) =>
-        (((long)Groups(cols) * (GroupBytes(format) + ScaleBytes)) + Alignment - 1) / Alignment * Alignment;
+        (((long)Groups(cols) * GroupBytes(format)) + Alignment - 1) / Alignment * Alignment;
 
     /// <summary>Bytes of a matrix.</summary>
     public static long Bytes(MatrixFormat format, int rows, int cols) => checked(Panels(rows) * PanelBytes(format, cols));
@@ -56,15 +58,13 @@ public static class PanelLayout
     /// <summary>Reads a row's integers and scale of one group.</summary>
     /// <param name="format">Q8 or Q4.</param>
     /// <param name="panel">The panel.</param>
-    /// <param name="groups">Groups of the matrix.</param>
     /// <param name="row">The row within the panel.</param>
     /// <param name="group">The group.</param>
     /// <param name="quants">Receives 32 integers: −128 to 127, or −8 to 7.</param>
     /// <returns>The scale.</returns>
-    public static Half ReadGroup(MatrixFormat format, ReadOnlySpan<byte> panel, int groups, int row, int group, Span<sbyte> quants)
+    public static Half ReadGroup(MatrixFormat format, ReadOnlySpan<byte> panel, int row, int group, Span<sbyte> quants)
     {
-        int bytes = GroupBytes(format);
-        ReadOnlySpan<byte> integers = panel.Slice(group * bytes, bytes);
+        ReadOnlySpan<byte> integers = panel.Slice(group * GroupBytes(format), GroupBytes(format));
         for (int k = 0; k < GroupSize; k++)
         {
             quants[k] = format == MatrixFormat.Q8
@@ -72,21 +72,19 @@ public static class PanelLayout
                 : (sbyte)(((BinaryPrimitives.ReadUInt32LittleEndian(integers[(((k / 8 * PanelRows) + row) * 4)..]) >> Q4Shift(k)) & 15) - 8);
         }
 
-        return BinaryPrimitives.ReadHalfLittleEndian(panel[ScaleAt(format, groups, row, group)..]);
+        return BinaryPrimitives.ReadHalfLittleEndian(integers[(IntegerBytes(format) + (row * sizeof(ushort)))..]);
     }
 
     /// <summary>Writes a row's integers and scale of one group into a panel that started as zero bytes.</summary>
     /// <param name="format">Q8 or Q4.</param>
     /// <param name="panel">The panel.</param>
-    /// <param name="groups">Groups of the matrix.</param>
     /// <param name="row">The row within the panel.</param>
     /// <param name="group">The group; written once.</param>
     /// <param name="quants">32 integers: −128 to 127, or −8 to 7.</param>
     /// <param name="scale">The scale.</param>
-    public static void WriteGroup(MatrixFormat format, Span<byte> panel, int groups, int row, int group, ReadOnlySpan<sbyte> quants, Half scale)
+    public static void WriteGroup(MatrixFormat format, Span<byte> panel, int row, int group, ReadOnlySpan<sbyte> quants, Half scale)
     {
-        int bytes = GroupBytes(format);
-        Span<byte> integers = panel.Slice(group * bytes, bytes);
+        Span<byte> integers = panel.Slice(group * GroupBytes(format), GroupBytes(format));
         for (int k = 0; k < GroupSize; k++)
         {
             if (format == MatrixFormat.Q8)
@@ -101,7 +99,7 @@ public static class PanelLayout
             }
         }
 
-        BinaryPrimitives.WriteHalfLittleEndian(panel[ScaleAt(format, groups, row, group)..], scale);
+        BinaryPrimitives.WriteHalfLittleEndian(integers[(IntegerBytes(format) + (row * sizeof(ushort)))..], scale);
     }
 
     /// <summary>Writes one row of a panel as floats: q·scale for each of <paramref name="destination"/>'s columns, exactly.</summary>
@@ -111,7 +109,7 @@ public static class PanelLayout
         Span<sbyte> quants = stackalloc sbyte[GroupSize];
         for (int group = 0; group < groups; group++)
         {
-            float scale = (float)ReadGroup(format, panel, groups, row, group, quants);
+            float scale = (float)ReadGroup(format, panel, row, group, quants);
             int first = group * GroupSize;
             int count = Math.Min(GroupSize, destination.Length - first);
             for (int k = 0; k < count; k++)
@@ -122,7 +120,4 @@ public static class PanelLayout
     }
 
     private static int Q4Shift(int k) => (16 * (k % 2)) + (4 * (k % 8 / 2));
-
-    private static int ScaleAt(MatrixFormat format, int groups, int row, int group) =>
-        (groups * GroupBytes(format)) + (group * ScaleBytes) + (row * sizeof(ushort));
 }

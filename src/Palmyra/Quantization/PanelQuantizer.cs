@@ -45,7 +45,7 @@ internal static class PanelQuantizer
 
             Span<byte> integers = panel.Slice(group * groupBytes, groupBytes);
             Vector512<float> scale = format == MatrixFormat.Q8 ? Q8(numbers, integers) : Q4(numbers, integers);
-            Span<Half> scales = MemoryMarshal.Cast<byte, Half>(panel.Slice((groups * groupBytes) + (group * PanelLayout.ScaleBytes), PanelLayout.ScaleBytes));
+            Span<Half> scales = MemoryMarshal.Cast<byte, Half>(integers[^PanelLayout.ScaleBytes..]);
             for (int row = 0; row < Rows; row++)
             {
                 scales[row] = (Half)scale[row];
@@ -56,8 +56,7 @@ internal static class PanelQuantizer
             }
         }
 
-        int used = groups * (groupBytes + PanelLayout.ScaleBytes);
-        panel[used..].Clear();
+        panel[(groups * groupBytes)..].Clear();
     }
 
     /// <summary>Sixteen Q8 groups; returns their scales, not finite where a number is not.</summary>

@@ -48,7 +48,7 @@ public class PanelQuantizerTests
                 }
 
                 (Half expectedScale, int[] expected) = format == MatrixFormat.Q8 ? GgmlQ8(numbers) : GgmlQ4(numbers);
-                Half found = PanelLayout.ReadGroup(format, panel, groups, row, group, quants);
+                Half found = PanelLayout.ReadGroup(format, panel, row, group, quants);
                 Assert.Equal(BitConverter.HalfToUInt16Bits(expectedScale), BitConverter.HalfToUInt16Bits(found));
                 for (int k = 0; k < 32; k++)
                 {
@@ -123,14 +123,14 @@ public class PanelQuantizerTests
             {
                 sbyte[] quants = [.. Enumerable.Range(0, 32).Select(_ => (sbyte)(format == MatrixFormat.Q8 ? random.Next(-128, 128) : random.Next(-8, 8)))];
                 written[(row, group)] = (quants, (Half)random.NextSingle());
-                PanelLayout.WriteGroup(format, panel, Groups, row, group, quants, written[(row, group)].Scale);
+                PanelLayout.WriteGroup(format, panel, row, group, quants, written[(row, group)].Scale);
             }
         }
 
         var found = new sbyte[32];
         foreach (((int row, int group), (sbyte[] quants, Half scale)) in written)
         {
-            Assert.Equal(scale, PanelLayout.ReadGroup(format, panel, Groups, row, group, found));
+            Assert.Equal(scale, PanelLayout.ReadGroup(format, panel, row, group, found));
             Assert.Equal(quants, found);
         }
     }

@@ -1,8 +1,10 @@
 using Palmyra.Backends.Cpu.Kernels;
+using Palmyra.Quantization;
 
 namespace Palmyra.Backends.Cpu;
 
-// Products with weight matrices: Linear and Score. Several rows are packed first (one region), then panels are handed out (a second).
+// Products with weight matrices: Linear and Score. Rows are made ready first (quantised for Q8 and Q4, interleaved if several: a region each),
+// then stretches of outputs are handed out.
 public sealed unsafe partial class CpuBackend
 {
     /// <inheritdoc/>
@@ -17,6 +19,7 @@ public sealed unsafe partial class CpuBackend
         CpuMatrix weights = Of(w);
         CpuTensor? added = residual is null ? null : Of(residual);
         int rowBlocks = (x.Rows + LinearJob.RowBlock - 1) / LinearJob.RowBlock;
+        ref readonly ProductKernels kernels = ref _kernels.Products(weights);
         var job = new LinearJob
         {
             Y = output.Data,
@@ -24,21 +27,17 @@ public sealed unsafe partial class CpuBackend
             Residual = added is null ? null : added.Data,
             ResidualStride = added is null ? 0 : added.Stride,
             Bias = bias is null ? null : Of(bias).Data,
-            Packed = Pack(Of(x), out nint tileStride),
-            TileStride = tileStride,
-            Panels = weights.Panels,
-            PanelBytes = weights.PanelBytes,
+            Factors = FactorsOf(Of(x), weights),
             Rows = x.Rows,
-            Depth = weights.Cols,
             Outputs = weights.Rows,
             RowBlocks = rowBlocks,
             Activation = activation,
-            Scratch = Scratch(_kernels.LinearScratch, out nint stride),
+            Scratch = Scratch(kernels.LinearScratch, out nint stride),
             ScratchStride = stride,
         };
-        int items = weights.PanelCount * rowBlocks;
+        int items = (weights.Rows + kernels.Width - 1) / kernels.Width * rowBlocks;
         long work = (long)weights.Rows * weights.Cols * Math.Max(1, x.Rows / 8);
-        _pool.Run(items, Chunk(items, work), _kernels.Linear(weights), &job);
+        _pool.Run(items, Chunk(items, work), kernels.Linear, &job);
     }
 
     /// <inheritdoc/>
@@ -51,6 +50,7 @@ public sealed unsafe partial class CpuBackend
         }
 
         CpuMatrix weights = Of(head);
+        ref readonly ProductKernels kernels = ref _kernels.Products(weights);
         int blocks = (head.Rows + ScoreJob.BlockWidth - 1) / ScoreJob.BlockWidth;
         int rowBlocks = (rows + ScoreJob.RowBlock - 1) / ScoreJob.RowBlock;
         _scores = NativeBuffer.Grow(
@@ -62,22 +62,18 @@ public sealed unsafe partial class CpuBackend
             var job = new ScoreJob
             {
                 Bias = bias is null ? null : Of(bias).Data,
-                Packed = Pack(Of(x), out nint tileStride),
-                TileStride = tileStride,
-                Panels = weights.Panels,
-                PanelBytes = weights.PanelBytes,
+                Factors = FactorsOf(Of(x), weights),
                 Rows = rows,
-                Depth = weights.Cols,
                 Vocabulary = weights.Rows,
                 RowBlocks = rowBlocks,
                 Targets = target,
                 TargetLogits = targetLogits,
                 Partials = partials,
-                Scratch = Scratch(_kernels.ScoreScratch, out nint stride),
+                Scratch = Scratch(kernels.ScoreScratch, out nint stride),
                 ScratchStride = stride,
             };
             int items = blocks * rowBlocks;
-            _pool.Run(items, Chunk(items, (long)weights.Rows * weights.Cols), _kernels.Score(weights), &job);
+            _pool.Run(items, Chunk(items, (long)weights.Rows * weights.Cols), kernels.Score, &job);
         }
 
         for (int row = 0; row < rows; row++)
@@ -114,28 +110,73 @@ public sealed unsafe partial class CpuBackend
         return (largest.Largest + Math.Log(sum), largest.Best);
     }
 
-    /// <summary>The rows as PanelProduct wants them; a lone row already is.</summary>
-    private float* Pack(CpuTensor x, out nint tileStride)
+    /// <summary>Rows of inputs as the weights' kernels want them, beside the weights.</summary>
+    private Factors FactorsOf(CpuTensor x, CpuMatrix weights)
     {
-        tileStride = Packing.TileStride(x.Cols, _kernels.TileRows);
-        if (x.Rows == 1)
+        var factors = new Factors
         {
-            return x.Data;
+            Panels = weights.Panels,
+            PanelBytes = weights.PanelBytes,
+            PanelCount = weights.PanelCount,
+            Depth = weights.Cols,
+        };
+        if (weights.Format.IsGrouped())
+        {
+            Quantize(x, weights.Format, ref factors);
+        }
+        else
+        {
+            factors.Inputs = Pack(x.Data, x.Stride, x.Rows, x.Cols, out factors.TileStride);
         }
 
-        int tiles = (x.Rows + _kernels.TileRows - 1) / _kernels.TileRows;
+        return factors;
+    }
+
+    /// <summary>Rows as pairs of 16-bit integers with their scales, packed as if each pair were a float.</summary>
+    private void Quantize(CpuTensor x, MatrixFormat format, ref Factors factors)
+    {
+        int groups = PanelLayout.Groups(x.Cols);
+        int pairs = groups * GroupedTiles.PairsInGroup;
+        bool offsets = format == MatrixFormat.Q4 && x.Rows <= GroupedRows.Largest;
+        long offsetCount = offsets ? GroupedRows.Largest * (long)groups : 0;
+        _quantized = NativeBuffer.Grow(_quantized, (((long)pairs * x.Rows) + x.Rows + offsetCount) * sizeof(int), "rows as integers");
+        factors.RowScales = _quantized.Floats + ((nint)pairs * x.Rows);
+        factors.RowOffsets = offsets ? (int*)(factors.RowScales + x.Rows) : null;
+        var job = new QuantizeRowsJob
+        {
+            X = x.Data,
+            XStride = x.Stride,
+            Cols = x.Cols,
+            Integers = (short*)_quantized.Start,
+            Scales = factors.RowScales,
+            Offsets = factors.RowOffsets,
+        };
+        _pool.Run(x.Rows, Chunk(x.Rows, (long)x.Rows * x.Cols), _kernels.QuantizeRows, &job);
+        factors.Inputs = Pack(_quantized.Floats, pairs, x.Rows, pairs, out factors.TileStride);
+    }
+
+    /// <summary>Rows interleaved in tiles (<see cref="Packing"/>); a lone row already is.</summary>
+    private float* Pack(float* x, nint stride, int rows, int cols, out nint tileStride)
+    {
+        tileStride = Packing.TileStride(cols, _kernels.TileRows);
+        if (rows == 1)
+        {
+            return x;
+        }
+
+        int tiles = (rows + _kernels.TileRows - 1) / _kernels.TileRows;
         _packed = NativeBuffer.Grow(_packed, tiles * (long)tileStride * sizeof(float), "packed rows");
         var job = new PackJob
         {
             Packed = _packed.Floats,
             TileStride = tileStride,
-            X = x.Data,
-            XStride = x.Stride,
-            Rows = x.Rows,
-            Cols = x.Cols,
+            X = x,
+            XStride = stride,
+            Rows = rows,
+            Cols = cols,
             TileRows = _kernels.TileRows,
         };
-        _pool.Run(tiles, Chunk(tiles, (long)x.Rows * x.Cols), &PackJob.Run, &job);
+        _pool.Run(tiles, Chunk(tiles, (long)rows * cols), &PackJob.Run, &job);
         return job.Packed;
     }
 }

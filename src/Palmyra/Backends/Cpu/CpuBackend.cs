@@ -17,6 +17,7 @@ public sealed unsafe partial class CpuBackend : IBackend
     private readonly KernelSet _kernels;
     private readonly WorkerPool _pool;
     private NativeBuffer? _packed;
+    private NativeBuffer? _quantized;
     private NativeBuffer? _scratch;
     private NativeBuffer? _scores;
     private CpuKvCache? _own;
@@ -196,6 +197,7 @@ public sealed unsafe partial class CpuBackend : IBackend
     {
         _pool.Dispose();
         _packed?.Dispose();
+        _quantized?.Dispose();
         _scratch?.Dispose();
         _scores?.Dispose();
         _own?.Dispose();

@@ -1,11 +1,13 @@
 using System.Numerics.Tensors;
 using Palmyra.Checkpoints;
 using Palmyra.Diagnostics;
+using Palmyra.Quantization;
 
 namespace Palmyra.Backends.Cpu;
 
-/// <summary>Weights in panels: [outputs/panel][inputs][panel], the order in which <see cref="Kernels.PanelProduct"/> reads them.</summary>
-/// <remarks>One copy serves decoding, prefill and embedding. 16-bit formats stay narrow in memory. Outputs beyond the last are zeros.</remarks>
+/// <summary>Weights in panels, the order in which kernels read them: [outputs/panel][inputs][panel] for floats (<see cref="Kernels.PanelProduct"/>),
+/// <see cref="PanelLayout"/>'s for Q8 and Q4.</summary>
+/// <remarks>One copy serves decoding, prefill and embedding. Narrow formats stay narrow in memory. Outputs beyond the last are zeros.</remarks>
 internal sealed unsafe class CpuMatrix : Matrix
 {
     private readonly NativeBuffer _memory;
@@ -13,9 +15,9 @@ internal sealed unsafe class CpuMatrix : Matrix
     private CpuMatrix(int rows, int cols, MatrixFormat format, int panelWidth, string name)
         : base(rows, cols, format)
     {
-        PanelWidth = panelWidth;
-        PanelCount = (rows + panelWidth - 1) / panelWidth;
-        PanelBytes = checked((nint)cols * panelWidth * SizeOf(format));
+        PanelWidth = format.IsGrouped() ? PanelLayout.PanelRows : panelWidth;
+        PanelCount = (int)(((long)rows + PanelWidth - 1) / PanelWidth);
+        PanelBytes = checked((nint)(format.IsGrouped() ? PanelLayout.PanelBytes(format, cols) : (long)cols * panelWidth * SizeOf(format)));
         _memory = new NativeBuffer((Int128)PanelCount * PanelBytes, zero: false, $"weight '{name}' [{rows}, {cols}] as {format}");
     }
 
@@ -76,6 +78,9 @@ internal sealed unsafe class CpuMatrix : Matrix
         byte* start = Panels + (panel * PanelBytes);
         switch (Format)
         {
+            case MatrixFormat.Q8 or MatrixFormat.Q4:
+                PanelLayout.CopyRow(Format, new ReadOnlySpan<byte>(start, checked((int)PanelBytes)), lane, new Span<float>(destination, Cols));
+                break;
             case MatrixFormat.F32:
                 float* singles = (float*)start + lane;
                 for (int k = 0; k < Cols; k++, singles += PanelWidth)
@@ -110,7 +115,7 @@ internal sealed unsafe class CpuMatrix : Matrix
     {
         MatrixFormat.F32 => sizeof(float),
         MatrixFormat.F16 or MatrixFormat.BF16 => sizeof(ushort),
-        _ => throw new BackendException($"The CPU backend does not store weights as {format}; it knows F32, F16 and BF16."),
+        _ => throw new BackendException($"The CPU backend does not store weights as {format}; it knows F32, F16, BF16, Q8 and Q4."),
     };
 
     private void LoadPanel(WeightView weight, int panel, ref NativeBuffer? wide)
@@ -131,6 +136,12 @@ internal sealed unsafe class CpuMatrix : Matrix
         }
 
         weight.CopyPanel(first, count, PanelWidth, values);
+        if (Format.IsGrouped())
+        {
+            PanelQuantizer.Quantize(Format, values, Cols, new Span<byte>(stored, checked((int)PanelBytes)), weight.Name, first);
+            return;
+        }
+
         if (Format == MatrixFormat.F16)
         {
             var halves = new Span<Half>(stored, length);

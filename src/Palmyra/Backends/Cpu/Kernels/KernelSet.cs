@@ -5,22 +5,16 @@ namespace Palmyra.Backends.Cpu.Kernels;
 /// <summary>The kernels of one vector width, as function pointers a <see cref="WorkerPool"/> can call.</summary>
 internal sealed unsafe class KernelSet
 {
-    private readonly delegate*<void*, int, int, int, void>[] _linear;
-    private readonly delegate*<void*, int, int, int, void>[] _score;
+    private readonly ProductKernels[] _products;
 
-    private KernelSet(delegate*<void*, int, int, int, void>[] linear, delegate*<void*, int, int, int, void>[] score)
-    {
-        _linear = linear;
-        _score = score;
-    }
+    private KernelSet(ProductKernels[] products) => _products = products;
 
+    /// <summary>Outputs of a dense panel; Q8 and Q4 have <see cref="Quantization.PanelLayout"/>'s at every width.</summary>
     public required int PanelWidth { get; init; }
 
     public required int TileRows { get; init; }
 
-    public required int LinearScratch { get; init; }
-
-    public required int ScoreScratch { get; init; }
+    public required delegate*<void*, int, int, int, void> QuantizeRows { get; init; }
 
     public required delegate*<void*, int, int, int, void> LayerNorm { get; init; }
 
@@ -28,40 +22,46 @@ internal sealed unsafe class KernelSet
 
     public required delegate*<void*, int, int, int, void> Attend { get; init; }
 
-    public delegate*<void*, int, int, int, void> Linear(CpuMatrix weights) => _linear[Index(weights)];
-
-    public delegate*<void*, int, int, int, void> Score(CpuMatrix weights) => _score[Index(weights)];
+    /// <summary>The products with weights of this kind.</summary>
+    public ref readonly ProductKernels Products(CpuMatrix weights) => ref _products[Index(weights)];
 
     /// <summary>The set of a width.</summary>
     public static KernelSet Of(VectorWidth width) => width switch
     {
-        VectorWidth.Bits512 => Of<Floats512>(),
-        VectorWidth.Bits256 => Of<Floats256>(),
-        VectorWidth.Bits128 => Of<Floats128>(),
-        _ => Of<Floats32>(),
+        VectorWidth.Bits512 => Of<Floats512, Integers512>(),
+        VectorWidth.Bits256 => Of<Floats256, Integers256>(),
+        VectorWidth.Bits128 => Of<Floats128, Integers128>(),
+        _ => Of<Floats32, Integers32>(),
     };
 
     private static int Index(CpuMatrix weights) => weights.Format switch
     {
         MatrixFormat.F32 => 0,
-        MatrixFormat.F16 => weights.IsFinite ? 3 : 1,
-        _ => 2,
+        MatrixFormat.F16 => weights.IsFinite ? 1 : 2,
+        MatrixFormat.BF16 => 3,
+        MatrixFormat.Q8 => 4,
+        _ => 5,
     };
 
-    private static KernelSet Of<T>()
+    private static KernelSet Of<T, TIntegers>()
         where T : struct, IVector<T>
+        where TIntegers : struct, IIntegers<TIntegers, T>
     {
         // In the order of Index.
-        delegate*<void*, int, int, int, void>[] linear =
-            [&LinearJob.Run<T, SingleStorage>, &LinearJob.Run<T, HalfStorage>, &LinearJob.Run<T, BFloat16Storage>, &LinearJob.Run<T, FiniteHalfStorage>];
-        delegate*<void*, int, int, int, void>[] score =
-            [&ScoreJob.Run<T, SingleStorage>, &ScoreJob.Run<T, HalfStorage>, &ScoreJob.Run<T, BFloat16Storage>, &ScoreJob.Run<T, FiniteHalfStorage>];
-        return new KernelSet(linear, score)
+        ProductKernels[] products =
+        [
+            ProductKernels.Of<T, DenseProduct<T, SingleStorage>>(),
+            ProductKernels.Of<T, DenseProduct<T, FiniteHalfStorage>>(),
+            ProductKernels.Of<T, DenseProduct<T, HalfStorage>>(),
+            ProductKernels.Of<T, DenseProduct<T, BFloat16Storage>>(),
+            ProductKernels.Of<T, GroupedProduct<T, TIntegers, Q8Format>>(),
+            ProductKernels.Of<T, GroupedProduct<T, TIntegers, Q4Format>>(),
+        ];
+        return new KernelSet(products)
         {
             PanelWidth = PanelProduct.PanelWidth<T>(),
             TileRows = T.TileRows,
-            LinearScratch = LinearJob.ScratchLength<T>(),
-            ScoreScratch = ScoreJob.ScratchLength<T>(),
+            QuantizeRows = &QuantizeRowsJob.Run<T>,
             LayerNorm = &LayerNormJob.Run<T>,
             Activate = &ActivateJob.Run<T>,
             Attend = &AttendJob.Run<T>,

@@ -3,14 +3,14 @@ using Palmyra.Backends.Cpu.Simd;
 
 namespace Palmyra.Backends.Cpu.Kernels;
 
-// y = activation(x·wᵀ + bias) + residual: what one worker does for one panel and one block of rows.
-// PanelProduct leaves the sums in the worker's scratch, where they are still in cache when bias, activation and residual follow; partial
+// y = activation(x·wᵀ + bias) + residual: what one worker does for one stretch of outputs and one block of rows.
+// The product (IProduct) leaves the sums in the worker's scratch, where they are still in cache when bias, activation and residual follow; partial
 // sums never touch y, which may be the residual. Order: (sum + bias), then the function, then + residual, each rounded once.
-// Tails: the last panel writes only the vectors that hold outputs; the last of them may run into the row's padding.
-// Items are numbered with the row blocks of a panel next to each other, so a worker meets a panel while it is in its cache.
+// Tails: the last stretch writes only the vectors that hold outputs; the last of them may run into the row's padding.
+// Items are numbered with the row blocks of a stretch next to each other, so a worker meets its weights while they are in its cache.
 internal unsafe struct LinearJob
 {
-    /// <summary>Rows that go through a panel together: their sums, 48 wide, are 48 KB.</summary>
+    /// <summary>Rows that go through a stretch together: their sums, 48 wide, are 48 KB.</summary>
     public const int RowBlock = 256;
 
     public float* Y;
@@ -18,12 +18,8 @@ internal unsafe struct LinearJob
     public float* Residual;
     public nint ResidualStride;
     public float* Bias;
-    public float* Packed;
-    public nint TileStride;
-    public byte* Panels;
-    public nint PanelBytes;
+    public Factors Factors;
     public int Rows;
-    public int Depth;
     public int Outputs;
     public int RowBlocks;
     public Activation Activation;
@@ -31,36 +27,32 @@ internal unsafe struct LinearJob
     public nint ScratchStride;
 
     /// <summary>Floats of scratch a worker needs: sums of a row block and a widened depth block.</summary>
-    public static int ScratchLength<TVector>()
-        where TVector : struct, IVector<TVector> =>
-        ((RowBlock + 8) * PanelProduct.PanelWidth<TVector>()) + PanelProduct.WideLength<TVector>();
+    public static int ScratchLength<TProduct>()
+        where TProduct : struct, IProduct => ((RowBlock + 8) * TProduct.Width) + TProduct.ScratchLength;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Run<TVector, TStorage>(void* context, int start, int end, int worker)
+    public static void Run<TVector, TProduct>(void* context, int start, int end, int worker)
         where TVector : struct, IVector<TVector>
-        where TStorage : struct, IStorage
+        where TProduct : struct, IProduct
     {
         LinearJob* job = (LinearJob*)context;
-        int width = PanelProduct.PanelWidth<TVector>();
-        float* wide = job->Scratch + (worker * job->ScratchStride);
-        float* sums = wide + PanelProduct.WideLength<TVector>();
+        int width = TProduct.Width;
+        float* scratch = job->Scratch + (worker * job->ScratchStride);
+        float* sums = scratch + TProduct.ScratchLength;
         for (int item = start; item < end; item++)
         {
-            int panel = item / job->RowBlocks;
-            int row = (item - (panel * job->RowBlocks)) * RowBlock;
+            int stretch = item / job->RowBlocks;
+            int row = (item - (stretch * job->RowBlocks)) * RowBlock;
             int rows = Math.Min(RowBlock, job->Rows - row);
-            PanelProduct.Multiply<TVector, TStorage>(
-                sums, width, job->Packed + (row / TVector.TileRows * job->TileStride), job->TileStride, rows,
-                job->Panels + (panel * job->PanelBytes), job->Depth, wide);
-            Finish<TVector>(job, sums, panel * width, row, rows);
+            TProduct.Multiply(&job->Factors, sums, width, row, rows, stretch, scratch);
+            Finish<TVector>(job, sums, width, stretch * width, row, rows);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Finish<TVector>(LinearJob* job, float* sums, int column, int row, int rows)
+    private static void Finish<TVector>(LinearJob* job, float* sums, int width, int column, int row, int rows)
         where TVector : struct, IVector<TVector>
     {
-        int width = PanelProduct.PanelWidth<TVector>();
         int used = Math.Min(width, (job->Outputs - column + TVector.Count - 1) / TVector.Count * TVector.Count);
         float* bias = job->Bias + column;
         float* y = job->Y + (row * job->YStride) + column;

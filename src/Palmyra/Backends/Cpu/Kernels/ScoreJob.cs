@@ -6,8 +6,8 @@ namespace Palmyra.Backends.Cpu.Kernels;
 
 // ln softmax(x·headᵀ + bias) at a target, the vocabulary in blocks of 384: what one worker does for one block and one group of rows.
 // A block's logits live in scratch only. Of each row it keeps the block's largest logit, Σ exp(logit − largest) and the index of the
-// largest; CpuBackend.Score combines the blocks in vocabulary order with double sums. 384 is a multiple of every panel, so neither the
-// width nor the threads show in a result. Order inside a block: chains over K (PanelProduct), then Reduction's sixteen lanes.
+// largest; CpuBackend.Score combines the blocks in vocabulary order with double sums. 384 is a multiple of every product's width, so neither the
+// width nor the threads show in a result. Order inside a block: the product's own (IProduct), then Reduction's sixteen lanes.
 // Tail: columns beyond V become −∞ before the sum. Cost: 2·V·C operations a row and one exponential a logit.
 internal unsafe struct ScoreJob
 {
@@ -26,12 +26,8 @@ internal unsafe struct ScoreJob
     }
 
     public float* Bias;
-    public float* Packed;
-    public nint TileStride;
-    public byte* Panels;
-    public nint PanelBytes;
+    public Factors Factors;
     public int Rows;
-    public int Depth;
     public int Vocabulary;
     public int RowBlocks;
     public int* Targets;
@@ -41,18 +37,18 @@ internal unsafe struct ScoreJob
     public nint ScratchStride;
 
     /// <summary>Floats of scratch a worker needs.</summary>
-    public static int ScratchLength<TVector>()
-        where TVector : struct, IVector<TVector> => ((RowBlock + 8) * BlockWidth) + PanelProduct.WideLength<TVector>();
+    public static int ScratchLength<TProduct>()
+        where TProduct : struct, IProduct => ((RowBlock + 8) * BlockWidth) + TProduct.ScratchLength;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Run<TVector, TStorage>(void* context, int start, int end, int worker)
+    public static void Run<TVector, TProduct>(void* context, int start, int end, int worker)
         where TVector : struct, IVector<TVector>
-        where TStorage : struct, IStorage
+        where TProduct : struct, IProduct
     {
         ScoreJob* job = (ScoreJob*)context;
-        int width = PanelProduct.PanelWidth<TVector>();
-        float* wide = job->Scratch + (worker * job->ScratchStride);
-        float* logits = wide + PanelProduct.WideLength<TVector>();
+        int width = TProduct.Width;
+        float* scratch = job->Scratch + (worker * job->ScratchStride);
+        float* logits = scratch + TProduct.ScratchLength;
         for (int item = start; item < end; item++)
         {
             int block = item / job->RowBlocks;
@@ -62,9 +58,7 @@ internal unsafe struct ScoreJob
             int used = Math.Min(BlockWidth, job->Vocabulary - first);
             for (int column = 0; column < used; column += width)
             {
-                PanelProduct.Multiply<TVector, TStorage>(
-                    logits + column, BlockWidth, job->Packed + (row / TVector.TileRows * job->TileStride), job->TileStride, rows,
-                    job->Panels + ((first + column) / width * job->PanelBytes), job->Depth, wide);
+                TProduct.Multiply(&job->Factors, logits + column, BlockWidth, row, rows, (first + column) / width, scratch);
             }
 
             for (int r = 0; r < rows; r++)

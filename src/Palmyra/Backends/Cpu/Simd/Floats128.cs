@@ -22,6 +22,9 @@ internal readonly unsafe struct Floats128 : IVector<Floats128>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Floats128 Of(Vector128<float> value) => new(value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats128 Create(float value) => new(Vector128.Create(value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -45,6 +48,10 @@ internal readonly unsafe struct Floats128 : IVector<Floats128>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(float* destination, Floats128 value) => value._value.Store(destination);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreLow16(short* destination, Floats128 value) =>
+        Vector128.Narrow(value._value.AsInt32(), default).GetLower().Store(destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats128 operator +(Floats128 left, Floats128 right) => new(left._value + right._value);

@@ -22,6 +22,9 @@ internal readonly unsafe struct Floats256 : IVector<Floats256>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Floats256 Of(Vector256<float> value) => new(value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats256 Create(float value) => new(Vector256.Create(value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -45,6 +48,10 @@ internal readonly unsafe struct Floats256 : IVector<Floats256>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(float* destination, Floats256 value) => value._value.Store(destination);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreLow16(short* destination, Floats256 value) =>
+        Vector128.Narrow(value._value.GetLower().AsInt32(), value._value.GetUpper().AsInt32()).Store(destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats256 operator +(Floats256 left, Floats256 right) => new(left._value + right._value);

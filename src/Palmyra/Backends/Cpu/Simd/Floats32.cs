@@ -21,6 +21,9 @@ internal readonly unsafe struct Floats32 : IVector<Floats32>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Floats32 Of(float value) => new(value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats32 Create(float value) => new(value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -43,6 +46,10 @@ internal readonly unsafe struct Floats32 : IVector<Floats32>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(float* destination, Floats32 value) => *destination = value._value;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreLow16(short* destination, Floats32 value) =>
+        *destination = unchecked((short)BitConverter.SingleToInt32Bits(value._value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats32 operator +(Floats32 left, Floats32 right) => new(left._value + right._value);

@@ -22,6 +22,9 @@ internal readonly unsafe struct Floats512 : IVector<Floats512>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Floats512 Of(Vector512<float> value) => new(value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats512 Create(float value) => new(Vector512.Create(value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -45,6 +48,10 @@ internal readonly unsafe struct Floats512 : IVector<Floats512>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(float* destination, Floats512 value) => value._value.Store(destination);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreLow16(short* destination, Floats512 value) =>
+        Vector256.Narrow(value._value.GetLower().AsInt32(), value._value.GetUpper().AsInt32()).Store(destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats512 operator +(Floats512 left, Floats512 right) => new(left._value + right._value);

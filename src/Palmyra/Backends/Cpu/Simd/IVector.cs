@@ -31,6 +31,9 @@ internal unsafe interface IVector<T>
 
     static abstract void Store(float* destination, T value);
 
+    /// <summary>Stores the low 16 bits of each lane: of a number that holds 1.5·2²³ + n, the integer n.</summary>
+    static abstract void StoreLow16(short* destination, T value);
+
     static abstract T operator +(T left, T right);
 
     static abstract T operator -(T left, T right);

@@ -1,0 +1,38 @@
+namespace Palmyra.Backends.Cpu.Simd;
+
+/// <summary>A group of 32-bit integers, each also read as two 16-bit ones: what the kernels of Q8 and Q4 weights compute on.</summary>
+/// <remarks>
+/// Every member is exact and defined lane by lane, so a kernel gives the same integers at every width. It counts as many lanes as
+/// <typeparamref name="TVector"/>, the floats it turns into.
+/// </remarks>
+internal unsafe interface IIntegers<T, TVector>
+    where T : struct, IIntegers<T, TVector>
+    where TVector : struct, IVector<TVector>
+{
+    static abstract T Zero { get; }
+
+    static abstract T Create(int value);
+
+    static abstract T Load(void* source);
+
+    /// <summary>Loads two signed bytes a lane as two 16-bit integers.</summary>
+    static abstract T LoadBytes(void* source);
+
+    static abstract void Store(void* destination, T value);
+
+    static abstract T operator +(T left, T right);
+
+    static abstract T operator &(T left, T right);
+
+    /// <summary>Each 16-bit half shifted to the right, zeros coming in.</summary>
+    static abstract T ShiftRight(T value, int bits);
+
+    /// <summary>The difference of each 16-bit half.</summary>
+    static abstract T SubtractPairs(T left, T right);
+
+    /// <summary>low·low + high·high of the signed 16-bit halves, as 32 bits.</summary>
+    static abstract T MultiplyPairs(T left, T right);
+
+    /// <summary>The nearest floats.</summary>
+    static abstract TVector ToFloats(T value);
+}
