@@ -16,6 +16,7 @@ public sealed unsafe partial class CpuBackend : IBackend
 {
     private readonly KernelSet _kernels;
     private readonly WorkerPool _pool;
+    private readonly WeightArena _weights = new();
     private NativeBuffer? _packed;
     private NativeBuffer? _quantized;
     private NativeBuffer? _scratch;
@@ -103,7 +104,7 @@ public sealed unsafe partial class CpuBackend : IBackend
     public Matrix LoadMatrix(WeightView weight, MatrixFormat format)
     {
         ArgumentNullException.ThrowIfNull(weight);
-        return CpuMatrix.Load(weight, format, _kernels.PanelWidth, _pool);
+        return CpuMatrix.Load(weight, format, _kernels.PanelWidth, _weights, _pool);
     }
 
     /// <inheritdoc/>
@@ -196,6 +197,7 @@ public sealed unsafe partial class CpuBackend : IBackend
     public void Dispose()
     {
         _pool.Dispose();
+        _weights.Dispose();
         _packed?.Dispose();
         _quantized?.Dispose();
         _scratch?.Dispose();

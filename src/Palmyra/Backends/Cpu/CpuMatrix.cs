@@ -10,15 +10,15 @@ namespace Palmyra.Backends.Cpu;
 /// <remarks>One copy serves decoding, prefill and embedding. Narrow formats stay narrow in memory. Outputs beyond the last are zeros.</remarks>
 internal sealed unsafe class CpuMatrix : Matrix
 {
-    private readonly NativeBuffer _memory;
+    private readonly WeightArena.Piece _memory;
 
-    private CpuMatrix(int rows, int cols, MatrixFormat format, int panelWidth, string name)
+    private CpuMatrix(int rows, int cols, MatrixFormat format, int panelWidth, WeightArena arena, string name)
         : base(rows, cols, format)
     {
         PanelWidth = format.IsGrouped() ? PanelLayout.PanelRows : panelWidth;
         PanelCount = (int)(((long)rows + PanelWidth - 1) / PanelWidth);
         PanelBytes = checked((nint)(format.IsGrouped() ? PanelLayout.PanelBytes(format, cols) : (long)cols * panelWidth * SizeOf(format)));
-        _memory = new NativeBuffer((Int128)PanelCount * PanelBytes, zero: false, $"weight '{name}' [{rows}, {cols}] as {format}");
+        _memory = arena.Allocate((Int128)PanelCount * PanelBytes, $"weight '{name}' [{rows}, {cols}] as {format}");
     }
 
     /// <summary>Outputs of a panel.</summary>
@@ -40,9 +40,9 @@ internal sealed unsafe class CpuMatrix : Matrix
     public override long Bytes => _memory.Bytes;
 
     /// <summary>Reads, converts and lays out a weight, panels in parallel.</summary>
-    public static CpuMatrix Load(WeightView weight, MatrixFormat format, int panelWidth, WorkerPool pool)
+    public static CpuMatrix Load(WeightView weight, MatrixFormat format, int panelWidth, WeightArena arena, WorkerPool pool)
     {
-        var matrix = new CpuMatrix(weight.Rows, weight.Cols, format, panelWidth, weight.Name);
+        var matrix = new CpuMatrix(weight.Rows, weight.Cols, format, panelWidth, arena, weight.Name);
         var wide = new NativeBuffer?[pool.Threads];
         try
         {

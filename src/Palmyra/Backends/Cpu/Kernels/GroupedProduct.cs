@@ -84,6 +84,7 @@ internal readonly unsafe struct GroupedProduct<TVector, TIntegers, TFormat> : IP
             new Span<float>(scales, count * GroupedTiles.Width).Clear();
         }
 
+        TIntegers low = TIntegers.Create(TFormat.Low);
         TIntegers excess = TIntegers.Create(TFormat.Excess * 0x00010001);
         for (int p = 0; p < panels; p++, panel += panelBytes)
         {
@@ -98,10 +99,10 @@ internal readonly unsafe struct GroupedProduct<TVector, TIntegers, TFormat> : IP
                     for (int quad = 0; quad < PanelLayout.GroupSize / 8; quad++, pairs += 4 * GroupedTiles.Width)
                     {
                         TIntegers bits = TFormat.Quad<TIntegers, TVector>(group, quad, lane);
-                        Store(pairs, TFormat.Pair<TIntegers, TVector>(bits, group, quad, 0, lane), excess);
-                        Store(pairs + GroupedTiles.Width, TFormat.Pair<TIntegers, TVector>(bits, group, quad, 1, lane), excess);
-                        Store(pairs + (2 * GroupedTiles.Width), TFormat.Pair<TIntegers, TVector>(bits, group, quad, 2, lane), excess);
-                        Store(pairs + (3 * GroupedTiles.Width), TFormat.Pair<TIntegers, TVector>(bits, group, quad, 3, lane), excess);
+                        Store(pairs, TFormat.Pair<TIntegers, TVector>(bits, low, group, quad, 0, lane), excess);
+                        Store(pairs + GroupedTiles.Width, TFormat.Pair<TIntegers, TVector>(bits, low, group, quad, 1, lane), excess);
+                        Store(pairs + (2 * GroupedTiles.Width), TFormat.Pair<TIntegers, TVector>(bits, low, group, quad, 2, lane), excess);
+                        Store(pairs + (3 * GroupedTiles.Width), TFormat.Pair<TIntegers, TVector>(bits, low, group, quad, 3, lane), excess);
                     }
 
                     TVector.Store(toScale + lane, TVector.LoadFiniteHalf((ushort*)(group + TFormat.IntegerBytes) + lane));

@@ -42,24 +42,25 @@ internal static unsafe class GroupedRows
         switch (rows)
         {
             case 4:
-                Rows4<TVector, TIntegers, TFormat>(c, stride, inputs, offsets, panel, groups);
+                Rows4<TVector, TIntegers, TFormat>(c, stride, inputs, offsets, panel, groups, TFormat.Low);
                 break;
             case 2:
-                Rows2<TVector, TIntegers, TFormat>(c, stride, inputs, offsets, panel, groups);
+                Rows2<TVector, TIntegers, TFormat>(c, stride, inputs, offsets, panel, groups, TFormat.Low);
                 break;
             default:
-                Rows1<TVector, TIntegers, TFormat>(c, stride, inputs, offsets, panel, groups);
+                Rows1<TVector, TIntegers, TFormat>(c, stride, inputs, offsets, panel, groups, TFormat.Low);
                 break;
         }
     }
 
     /// <summary>One row by one panel.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows1<TVector, TIntegers, TFormat>(float* c, nint stride, int* inputs, int* offsets, byte* panel, int groups)
+    private static void Rows1<TVector, TIntegers, TFormat>(float* c, nint stride, int* inputs, int* offsets, byte* panel, int groups, int lowBits)
         where TVector : struct, IVector<TVector>
         where TIntegers : struct, IIntegers<TIntegers, TVector>
         where TFormat : struct, IGroupFormat
     {
+        TIntegers low = TIntegers.Create(lowBits);
         for (int group = 0; group < groups; group++)
         {
             Prefetch(panel + PrefetchDistance, TFormat.IntegerBytes + PanelLayout.ScaleBytes);
@@ -71,13 +72,13 @@ internal static unsafe class GroupedRows
                 for (int quad = 0; quad < PanelLayout.GroupSize / 8; quad++)
                 {
                     TIntegers bits = TFormat.Quad<TIntegers, TVector>(panel, quad, lane);
-                    TIntegers w = TFormat.Pair<TIntegers, TVector>(bits, panel, quad, 0, lane);
+                    TIntegers w = TFormat.Pair<TIntegers, TVector>(bits, low, panel, quad, 0, lane);
                     s0 += TIntegers.MultiplyPairs(w, TIntegers.Create(*a));
-                    w = TFormat.Pair<TIntegers, TVector>(bits, panel, quad, 1, lane);
+                    w = TFormat.Pair<TIntegers, TVector>(bits, low, panel, quad, 1, lane);
                     t0 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[1]));
-                    w = TFormat.Pair<TIntegers, TVector>(bits, panel, quad, 2, lane);
+                    w = TFormat.Pair<TIntegers, TVector>(bits, low, panel, quad, 2, lane);
                     s0 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[2]));
-                    w = TFormat.Pair<TIntegers, TVector>(bits, panel, quad, 3, lane);
+                    w = TFormat.Pair<TIntegers, TVector>(bits, low, panel, quad, 3, lane);
                     t0 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[3]));
                     a += 4;
                 }
@@ -93,11 +94,12 @@ internal static unsafe class GroupedRows
 
     /// <summary>2 rows by one panel.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows2<TVector, TIntegers, TFormat>(float* c, nint stride, int* inputs, int* offsets, byte* panel, int groups)
+    private static void Rows2<TVector, TIntegers, TFormat>(float* c, nint stride, int* inputs, int* offsets, byte* panel, int groups, int lowBits)
         where TVector : struct, IVector<TVector>
         where TIntegers : struct, IIntegers<TIntegers, TVector>
         where TFormat : struct, IGroupFormat
     {
+        TIntegers low = TIntegers.Create(lowBits);
         for (int group = 0; group < groups; group++)
         {
             Prefetch(panel + PrefetchDistance, TFormat.IntegerBytes + PanelLayout.ScaleBytes);
@@ -109,16 +111,16 @@ internal static unsafe class GroupedRows
                 for (int quad = 0; quad < PanelLayout.GroupSize / 8; quad++)
                 {
                     TIntegers bits = TFormat.Quad<TIntegers, TVector>(panel, quad, lane);
-                    TIntegers w = TFormat.Pair<TIntegers, TVector>(bits, panel, quad, 0, lane);
+                    TIntegers w = TFormat.Pair<TIntegers, TVector>(bits, low, panel, quad, 0, lane);
                     s0 += TIntegers.MultiplyPairs(w, TIntegers.Create(*a));
                     s1 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[1]));
-                    w = TFormat.Pair<TIntegers, TVector>(bits, panel, quad, 1, lane);
+                    w = TFormat.Pair<TIntegers, TVector>(bits, low, panel, quad, 1, lane);
                     s0 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[2]));
                     s1 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[3]));
-                    w = TFormat.Pair<TIntegers, TVector>(bits, panel, quad, 2, lane);
+                    w = TFormat.Pair<TIntegers, TVector>(bits, low, panel, quad, 2, lane);
                     s0 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[4]));
                     s1 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[5]));
-                    w = TFormat.Pair<TIntegers, TVector>(bits, panel, quad, 3, lane);
+                    w = TFormat.Pair<TIntegers, TVector>(bits, low, panel, quad, 3, lane);
                     s0 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[6]));
                     s1 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[7]));
                     a += 8;
@@ -136,11 +138,12 @@ internal static unsafe class GroupedRows
 
     /// <summary>4 rows by one panel.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows4<TVector, TIntegers, TFormat>(float* c, nint stride, int* inputs, int* offsets, byte* panel, int groups)
+    private static void Rows4<TVector, TIntegers, TFormat>(float* c, nint stride, int* inputs, int* offsets, byte* panel, int groups, int lowBits)
         where TVector : struct, IVector<TVector>
         where TIntegers : struct, IIntegers<TIntegers, TVector>
         where TFormat : struct, IGroupFormat
     {
+        TIntegers low = TIntegers.Create(lowBits);
         for (int group = 0; group < groups; group++)
         {
             Prefetch(panel + PrefetchDistance, TFormat.IntegerBytes + PanelLayout.ScaleBytes);
@@ -154,22 +157,22 @@ internal static unsafe class GroupedRows
                 for (int quad = 0; quad < PanelLayout.GroupSize / 8; quad++)
                 {
                     TIntegers bits = TFormat.Quad<TIntegers, TVector>(panel, quad, lane);
-                    TIntegers w = TFormat.Pair<TIntegers, TVector>(bits, panel, quad, 0, lane);
+                    TIntegers w = TFormat.Pair<TIntegers, TVector>(bits, low, panel, quad, 0, lane);
                     s0 += TIntegers.MultiplyPairs(w, TIntegers.Create(*a));
                     s1 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[1]));
                     s2 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[2]));
                     s3 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[3]));
-                    w = TFormat.Pair<TIntegers, TVector>(bits, panel, quad, 1, lane);
+                    w = TFormat.Pair<TIntegers, TVector>(bits, low, panel, quad, 1, lane);
                     s0 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[4]));
                     s1 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[5]));
                     s2 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[6]));
                     s3 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[7]));
-                    w = TFormat.Pair<TIntegers, TVector>(bits, panel, quad, 2, lane);
+                    w = TFormat.Pair<TIntegers, TVector>(bits, low, panel, quad, 2, lane);
                     s0 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[8]));
                     s1 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[9]));
                     s2 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[10]));
                     s3 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[11]));
-                    w = TFormat.Pair<TIntegers, TVector>(bits, panel, quad, 3, lane);
+                    w = TFormat.Pair<TIntegers, TVector>(bits, low, panel, quad, 3, lane);
                     s0 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[12]));
                     s1 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[13]));
                     s2 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[14]));

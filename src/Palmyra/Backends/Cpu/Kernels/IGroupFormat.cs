@@ -13,13 +13,17 @@ internal unsafe interface IGroupFormat
     /// <summary>What every widened integer is too large by.</summary>
     static abstract int Excess { get; }
 
+    /// <summary>The lowest number of each half of a quad's bits.</summary>
+    static abstract int Low { get; }
+
     /// <summary>What four pairs of columns have in common, for <see cref="Pair"/>.</summary>
     static abstract T Quad<T, TVector>(byte* integers, int quad, int lane)
         where T : struct, IIntegers<T, TVector>
         where TVector : struct, IVector<TVector>;
 
     /// <summary>Pair <paramref name="j"/> of a quad, for the vector of rows from <paramref name="lane"/> on.</summary>
-    static abstract T Pair<T, TVector>(T bits, byte* integers, int quad, int j, int lane)
+    /// <remarks><paramref name="low"/> holds <see cref="Low"/> everywhere. The caller keeps it: a constant would be loaded from memory each time.</remarks>
+    static abstract T Pair<T, TVector>(T bits, T low, byte* integers, int quad, int j, int lane)
         where T : struct, IIntegers<T, TVector>
         where TVector : struct, IVector<TVector>;
 }
@@ -31,13 +35,15 @@ internal readonly unsafe struct Q8Format : IGroupFormat
 
     public static int Excess => 0;
 
+    public static int Low => 0;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Quad<T, TVector>(byte* integers, int quad, int lane)
         where T : struct, IIntegers<T, TVector>
         where TVector : struct, IVector<TVector> => default;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static T Pair<T, TVector>(T bits, byte* integers, int quad, int j, int lane)
+    public static T Pair<T, TVector>(T bits, T low, byte* integers, int quad, int j, int lane)
         where T : struct, IIntegers<T, TVector>
         where TVector : struct, IVector<TVector> => T.LoadBytes(integers + (((quad * 4) + j) * 2 * PanelLayout.PanelRows) + (2 * lane));
 }
@@ -49,18 +55,20 @@ internal readonly unsafe struct Q4Format : IGroupFormat
 
     public static int Excess => 8;
 
+    public static int Low => 0x000F000F;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Quad<T, TVector>(byte* integers, int quad, int lane)
         where T : struct, IIntegers<T, TVector>
         where TVector : struct, IVector<TVector> => T.Load(integers + (quad * 4 * PanelLayout.PanelRows) + (4 * lane));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static T Pair<T, TVector>(T bits, byte* integers, int quad, int j, int lane)
+    public static T Pair<T, TVector>(T bits, T low, byte* integers, int quad, int j, int lane)
         where T : struct, IIntegers<T, TVector>
         where TVector : struct, IVector<TVector> => j switch
         {
-            0 => bits & T.Create(0x000F000F),
+            0 => bits & low,
             3 => T.ShiftRight(bits, 12),
-            _ => T.ShiftRight(bits, 4 * j) & T.Create(0x000F000F),
+            _ => T.ShiftRight(bits, 4 * j) & low,
         };
 }
