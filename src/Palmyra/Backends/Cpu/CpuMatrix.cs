@@ -1,13 +1,18 @@
 using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Palmyra.Backends.Cpu.Kernels;
 using Palmyra.Checkpoints;
 using Palmyra.Diagnostics;
 using Palmyra.Quantization;
 
 namespace Palmyra.Backends.Cpu;
 
-/// <summary>Weights in panels, the order in which kernels read them: [outputs/panel][inputs][panel] for floats (<see cref="Kernels.PanelProduct"/>),
-/// <see cref="PanelLayout"/>'s for Q8 and Q4.</summary>
-/// <remarks>One copy serves decoding, prefill and embedding. Narrow formats stay narrow in memory. Outputs beyond the last are zeros.</remarks>
+/// <summary>Weights in panels, the order in which kernels read them.</summary>
+/// <remarks>
+/// F32: [outputs/panel][inputs][panel]. F16 and BF16: the same with the weights of two following inputs in one 32-bit word, an odd last
+/// input paired with 0. Q8 and Q4: <see cref="PanelLayout"/>'s. One copy serves decoding, prefill and embedding. Narrow formats stay narrow in memory. Outputs beyond the last are zeros.
+/// </remarks>
 internal sealed unsafe class CpuMatrix : Matrix
 {
     private readonly WeightArena.Piece _memory;
@@ -17,7 +22,8 @@ internal sealed unsafe class CpuMatrix : Matrix
     {
         PanelWidth = format.IsGrouped() ? PanelLayout.PanelRows : panelWidth;
         PanelCount = (int)(((long)rows + PanelWidth - 1) / PanelWidth);
-        PanelBytes = checked((nint)(format.IsGrouped() ? PanelLayout.PanelBytes(format, cols) : (long)cols * panelWidth * SizeOf(format)));
+        PanelBytes = checked((nint)BytesOfPanel(format, cols, panelWidth));
+        IsRaised = format == MatrixFormat.F16;
         _memory = arena.Allocate((Int128)PanelCount * PanelBytes, $"weight '{name}' [{rows}, {cols}] as {format}");
     }
 
@@ -30,8 +36,8 @@ internal sealed unsafe class CpuMatrix : Matrix
     /// <summary>Bytes from a panel to the next.</summary>
     public nint PanelBytes { get; }
 
-    /// <summary>Whether an F16 matrix holds neither infinities nor NaN, which a shorter kernel then serves.</summary>
-    public bool IsFinite { get; private set; } = true;
+    /// <summary>Whether an F16 matrix holds <see cref="RaisedHalf"/> codes, as all but matrices with very large numbers do.</summary>
+    public bool IsRaised { get; private set; }
 
     /// <summary>The first panel.</summary>
     public byte* Panels => _memory.Start;
@@ -53,6 +59,10 @@ internal sealed unsafe class CpuMatrix : Matrix
                     matrix.LoadPanel(weight, panel, ref wide[worker]);
                 }
             });
+            if (matrix.IsRaised)
+            {
+                pool.Run(matrix.PanelCount, chunk: 1, (start, end, _) => matrix.Raise(start, end));
+            }
         }
         catch
         {
@@ -89,19 +99,11 @@ internal sealed unsafe class CpuMatrix : Matrix
                 }
 
                 break;
-            case MatrixFormat.F16:
-                Half* halves = (Half*)start + lane;
-                for (int k = 0; k < Cols; k++, halves += PanelWidth)
-                {
-                    destination[k] = (float)*halves;
-                }
-
-                break;
             default:
-                ushort* upper = (ushort*)start + lane;
-                for (int k = 0; k < Cols; k++, upper += PanelWidth)
+                ushort* codes = (ushort*)start + (2 * lane);
+                for (int k = 0; k < Cols; k++)
                 {
-                    destination[k] = BitConverter.UInt32BitsToSingle((uint)*upper << 16);
+                    destination[k] = Decode(codes[((nint)k / 2 * 2 * PanelWidth) + (k % 2)]);
                 }
 
                 break;
@@ -111,14 +113,20 @@ internal sealed unsafe class CpuMatrix : Matrix
     /// <inheritdoc/>
     public override void Dispose() => _memory.Dispose();
 
-    private static int SizeOf(MatrixFormat format) => format switch
+    private static long BytesOfPanel(MatrixFormat format, int cols, int panelWidth) => format switch
     {
-        MatrixFormat.F32 => sizeof(float),
-        MatrixFormat.F16 or MatrixFormat.BF16 => sizeof(ushort),
+        MatrixFormat.F32 => (long)cols * panelWidth * sizeof(float),
+        MatrixFormat.F16 or MatrixFormat.BF16 => ((long)cols + 1) / 2 * panelWidth * sizeof(uint),
+        MatrixFormat.Q8 or MatrixFormat.Q4 => PanelLayout.PanelBytes(format, cols),
         _ => throw new BackendException($"The CPU backend does not store weights as {format}; it knows F32, F16, BF16, Q8 and Q4."),
     };
 
-    private void LoadPanel(WeightView weight, int panel, ref NativeBuffer? wide)
+    private float Decode(ushort code) =>
+        Format == MatrixFormat.BF16 ? BitConverter.UInt32BitsToSingle((uint)code << 16)
+        : IsRaised ? RaisedHalf.Decode(code)
+        : (float)BitConverter.UInt16BitsToHalf(code);
+
+    private void LoadPanel(WeightView weight, int panel, ref NativeBuffer? scratch)
     {
         int first = panel * PanelWidth;
         int count = Math.Min(PanelWidth, Rows - first);
@@ -126,54 +134,90 @@ internal sealed unsafe class CpuMatrix : Matrix
         byte* stored = Panels + (panel * PanelBytes);
         if (Format != MatrixFormat.F32)
         {
-            wide = NativeBuffer.Grow(wide, (long)length * sizeof(float), "converting weights");
+            scratch = NativeBuffer.Grow(scratch, (long)length * (sizeof(float) + sizeof(ushort)), "converting weights");
         }
 
-        var values = new Span<float>(Format == MatrixFormat.F32 ? stored : wide!.Start, length);
+        var values = new Span<float>(Format == MatrixFormat.F32 ? stored : scratch!.Start, length);
         if (count < PanelWidth)
         {
             values.Clear();
         }
 
         weight.CopyPanel(first, count, PanelWidth, values);
-        if (Format.IsGrouped())
+        switch (Format)
         {
-            PanelQuantizer.Quantize(Format, values, Cols, new Span<byte>(stored, checked((int)PanelBytes)), weight.Name, first);
-            return;
-        }
-
-        if (Format == MatrixFormat.F16)
-        {
-            var halves = new Span<Half>(stored, length);
-            TensorPrimitives.ConvertToHalf(values, halves);
-            if (!CheckRange(weight, values, halves))
-            {
-                IsFinite = false;
-            }
-        }
-        else if (Format == MatrixFormat.BF16)
-        {
-            ElementType.BF16.FromFloats(values, new Span<byte>(stored, checked(length * sizeof(ushort))));
+            case MatrixFormat.Q8 or MatrixFormat.Q4:
+                PanelQuantizer.Quantize(Format, values, Cols, new Span<byte>(stored, checked((int)PanelBytes)), weight.Name, first);
+                break;
+            case MatrixFormat.F16 or MatrixFormat.BF16:
+                var codes = new Span<ushort>(scratch!.Floats + length, length);
+                Narrow(weight, values, codes);
+                Pair(codes, (uint*)stored);
+                break;
         }
     }
 
-    /// <summary>Refuses numbers that became infinite; tells whether all are finite.</summary>
-    private static bool CheckRange(WeightView weight, ReadOnlySpan<float> values, ReadOnlySpan<Half> halves)
+    /// <summary>Rounds to 16 bits.</summary>
+    private void Narrow(WeightView weight, ReadOnlySpan<float> values, Span<ushort> codes)
     {
-        bool finite = true;
-        for (int i = 0; i < halves.Length; i++)
+        if (Format == MatrixFormat.BF16)
         {
-            if (!Half.IsFinite(halves[i]))
+            ElementType.BF16.FromFloats(values, MemoryMarshal.AsBytes(codes));
+            return;
+        }
+
+        Span<Half> halves = MemoryMarshal.Cast<ushort, Half>(codes);
+        TensorPrimitives.ConvertToHalf(values, halves);
+        float largest = MathF.Abs(TensorPrimitives.MaxMagnitude(values));
+        if (!(largest < RaisedHalf.Limit))
+        {
+            IsRaised = false;
+            for (int i = 0; i < halves.Length; i++)
             {
-                finite = false;
-                if (float.IsFinite(values[i]))
+                if (Half.IsInfinity(halves[i]) && float.IsFinite(values[i]))
                 {
                     throw new BackendException(
                         $"Weight '{weight.Name}' holds {values[i]}, beyond the range of F16 (±65504); load the model as bf16 or f32 instead.");
                 }
             }
         }
+    }
 
-        return finite;
+    /// <summary>Puts the codes of two following inputs into one word.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Pair(ReadOnlySpan<ushort> codes, uint* words)
+    {
+        int width = PanelWidth;
+        for (int k = 0; k < Cols; k += 2, words += width)
+        {
+            ReadOnlySpan<ushort> even = codes.Slice(k * width, width);
+            if (k + 1 == Cols)
+            {
+                for (int i = 0; i < even.Length; i++)
+                {
+                    words[i] = even[i];
+                }
+
+                return;
+            }
+
+            ReadOnlySpan<ushort> odd = codes.Slice((k + 1) * width, width);
+            for (int i = 0; i < even.Length; i++)
+            {
+                words[i] = even[i] | ((uint)odd[i] << 16);
+            }
+        }
+    }
+
+    /// <summary>Replaces the halves of some panels by their raised codes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Raise(int start, int end)
+    {
+        ushort* code = (ushort*)(Panels + (start * PanelBytes));
+        ushort* last = (ushort*)(Panels + (end * PanelBytes));
+        for (; code != last; code++)
+        {
+            *code = RaisedHalf.Encode(*code);
+        }
     }
 }

@@ -30,19 +30,14 @@ internal readonly unsafe struct GroupedProduct<TVector, TIntegers, TFormat> : IP
         int groups = PanelLayout.Groups(factors->Depth);
         int panels = Math.Min(Panels, factors->PanelCount - (item * Panels));
         byte* panel = factors->Panels + (item * Panels * factors->PanelBytes);
-        int computed = (rows / largest * largest) + PanelProduct.TileOf(rows % largest, largest);
-        for (int r = 0; r < computed; r++)
-        {
-            new Span<float>(c + (r * stride), Width).Clear();
-        }
-
+        PanelProduct.Clear(c, stride, rows, Width, largest);
         int* inputs = (int*)(factors->Inputs + (row / largest * factors->TileStride));
         if (row == 0 && rows <= GroupedRows.Largest)
         {
             for (int p = 0; p < panels; p++, panel += factors->PanelBytes)
             {
                 GroupedRows.Add<TVector, TIntegers, TFormat>(
-                    c + (p * PanelLayout.PanelRows), stride, inputs, factors->RowOffsets, panel, groups, computed);
+                    c + (p * PanelLayout.PanelRows), stride, inputs, factors->RowOffsets, panel, groups, PanelProduct.TileOf(rows, largest));
             }
         }
         else

@@ -37,7 +37,7 @@ internal sealed unsafe class KernelSet
     private static int Index(CpuMatrix weights) => weights.Format switch
     {
         MatrixFormat.F32 => 0,
-        MatrixFormat.F16 => weights.IsFinite ? 1 : 2,
+        MatrixFormat.F16 => weights.IsRaised ? 1 : 2,
         MatrixFormat.BF16 => 3,
         MatrixFormat.Q8 => 4,
         _ => 5,
@@ -50,10 +50,10 @@ internal sealed unsafe class KernelSet
         // In the order of Index.
         ProductKernels[] products =
         [
-            ProductKernels.Of<T, DenseProduct<T, SingleStorage>>(),
-            ProductKernels.Of<T, DenseProduct<T, FiniteHalfStorage>>(),
-            ProductKernels.Of<T, DenseProduct<T, HalfStorage>>(),
-            ProductKernels.Of<T, DenseProduct<T, BFloat16Storage>>(),
+            ProductKernels.Of<T, DenseProduct<T>>(),
+            ProductKernels.Of<T, NarrowProduct<T, TIntegers, RaisedHalf>>(),
+            ProductKernels.Of<T, NarrowProduct<T, TIntegers, HalfBits>>(),
+            ProductKernels.Of<T, NarrowProduct<T, TIntegers, BFloat16>>(),
             ProductKernels.Of<T, GroupedProduct<T, TIntegers, Q8Format>>(),
             ProductKernels.Of<T, GroupedProduct<T, TIntegers, Q4Format>>(),
         ];

@@ -4,7 +4,8 @@ using Palmyra.Backends.Cpu.Simd;
 
 namespace Palmyra.Backends.Cpu.Kernels;
 
-// The heart of Linear and Score: C[rows, panel] += A[rows, K] · W[K, panel].
+// The heart of Linear and Score: C[rows, panel] += A[rows, K] · W[K, panel], in floats. F32 weights come straight from their panels, 16-bit
+// ones widened (NarrowProduct).
 //
 //   weights   [N/panel][K][panel], a panel being three vectors wide (48 outputs at 512 bits, 24, 12, 3): one k is one straight run
 //             panel 0: k=0: w0 w1 .. w47 | k=1: w0 .. w47 | ...   panel 1: ...
@@ -27,10 +28,12 @@ internal static unsafe class PanelProduct
     public const int PanelVectors = 3;
 
     /// <summary>How far ahead of its reading a memory-bound tile asks for weights: hides the memory's latency, stays inside the nearest cache.</summary>
-    private const int PrefetchDistance = 4096;
+    private const int PrefetchDistance = 4096 / sizeof(float);
+
+    private const int CacheLine = 64 / sizeof(float);
 
     /// <summary>How much of K a tile of many rows takes at a time: the block of the panel then stays in the second-level cache.</summary>
-    private const int DepthBlock = 384;
+    public const int DepthBlock = 384;
 
     /// <summary>Outputs in a panel.</summary>
     public static int PanelWidth<TVector>()
@@ -40,108 +43,64 @@ internal static unsafe class PanelProduct
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int TileOf(int rows, int largest) => rows >= largest ? largest : rows > 4 ? 8 : rows > 2 ? 4 : rows;
 
-    /// <summary>Multiplies rows of packed inputs by one panel.</summary>
-    /// <param name="c">[rows rounded up to tiles, panel] with <paramref name="stride"/>; overwritten.</param>
-    /// <param name="stride">Floats from a row of <paramref name="c"/> to the next.</param>
-    /// <param name="a">Packed inputs, from the first tile wanted.</param>
-    /// <param name="tileStride">Floats from a full tile to the next.</param>
-    /// <param name="rows">How many rows.</param>
-    /// <param name="panel">The panel's first weight.</param>
-    /// <param name="depth">K.</param>
-    /// <param name="wide">Memory for one depth block of a panel as floats: narrow weights are widened once for many tiles.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Multiply<TVector, TStorage>(
-        float* c, nint stride, float* a, nint tileStride, int rows, byte* panel, int depth, float* wide)
-        where TVector : struct, IVector<TVector>
-        where TStorage : struct, IStorage
+    /// <summary>Clears the sums of <paramref name="rows"/> rows and of those that complete the last tile.</summary>
+    public static void Clear(float* c, nint stride, int rows, int width, int largest)
     {
-        int width = PanelVectors * TVector.Count;
-        int largest = TVector.TileRows;
-        int computed = rows <= largest ? TileOf(rows, largest) : (rows / largest * largest) + TileOf(rows % largest, largest);
+        int computed = (rows / largest * largest) + TileOf(rows % largest, largest);
         for (int r = 0; r < computed; r++)
         {
             new Span<float>(c + (r * stride), width).Clear();
         }
-
-        if (rows <= largest)
-        {
-            Tile<TVector, TStorage>(a, panel, c, stride, depth, computed);
-            return;
-        }
-
-        for (int k = 0; k < depth; k += DepthBlock)
-        {
-            int block = Math.Min(DepthBlock, depth - k);
-            byte* weights = panel + ((nint)k * width * TStorage.Size);
-            if (TStorage.Size != sizeof(float))
-            {
-                Widen<TVector, TStorage>(wide, weights, block * width);
-            }
-
-            float* tile = a;
-            for (int row = 0; row < rows; row += largest, tile += tileStride)
-            {
-                int tileRows = TileOf(rows - row, largest);
-                float* inputs = tile + ((nint)k * tileRows);
-                float* sums = c + (row * stride);
-                if (TStorage.Size != sizeof(float))
-                {
-                    Tile<TVector, SingleStorage>(inputs, (byte*)wide, sums, stride, block, tileRows);
-                }
-                else
-                {
-                    Tile<TVector, TStorage>(inputs, weights, sums, stride, block, tileRows);
-                }
-            }
-        }
     }
 
-    /// <summary>Floats of scratch that <see cref="Multiply"/> needs for widening.</summary>
-    public static int WideLength<TVector>()
-        where TVector : struct, IVector<TVector> => DepthBlock * PanelWidth<TVector>();
-
-    /// <summary>Widens stored numbers to floats; <paramref name="count"/> is a multiple of the vector.</summary>
+    /// <summary>Adds rows of packed inputs times a stretch of one panel's depth to their sums.</summary>
+    /// <param name="c">[rows rounded up to tiles, panel] with <paramref name="stride"/>.</param>
+    /// <param name="stride">Floats from a row of <paramref name="c"/> to the next.</param>
+    /// <param name="a">Packed inputs, from the first tile wanted.</param>
+    /// <param name="tileStride">Floats from a full tile to the next.</param>
+    /// <param name="rows">How many rows.</param>
+    /// <param name="weights">The panel's weights from input <paramref name="first"/> on.</param>
+    /// <param name="first">The first input.</param>
+    /// <param name="depth">How many inputs.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Widen<TVector, TStorage>(float* destination, byte* source, int count)
+    public static void Add<TVector>(float* c, nint stride, float* a, nint tileStride, int rows, float* weights, int first, int depth)
         where TVector : struct, IVector<TVector>
-        where TStorage : struct, IStorage
     {
-        for (int i = 0; i < count; i += TVector.Count)
+        int largest = TVector.TileRows;
+        for (int row = 0; row < rows; row += largest, a += tileStride)
         {
-            TVector.Store(destination + i, TStorage.Load<TVector>(source + ((nint)i * TStorage.Size)));
+            int tileRows = TileOf(rows - row, largest);
+            Tile<TVector>(a + ((nint)first * tileRows), weights, c + (row * stride), stride, depth, tileRows);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Tile<TVector, TStorage>(float* a, byte* panel, float* c, nint stride, nint depth, int rows)
+    private static void Tile<TVector>(float* a, float* panel, float* c, nint stride, nint depth, int rows)
         where TVector : struct, IVector<TVector>
-        where TStorage : struct, IStorage
     {
         switch (rows)
         {
             case 8:
-                Tile8<TVector, TStorage>(a, panel, c, stride, depth);
+                Tile8<TVector>(a, panel, c, stride, depth);
                 break;
             case 4:
-                Tile4<TVector, TStorage>(a, panel, c, stride, depth);
+                Tile4<TVector>(a, panel, c, stride, depth);
                 break;
             case 2:
-                Tile2<TVector, TStorage>(a, panel, c, stride, depth);
+                Tile2<TVector>(a, panel, c, stride, depth);
                 break;
             default:
-                Tile1<TVector, TStorage>(a, panel, c, stride, depth);
+                Tile1<TVector>(a, panel, c, stride, depth);
                 break;
         }
     }
 
     /// <summary>One row of the tile.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Tile1<TVector, TStorage>(float* a, byte* panel, float* c, nint stride, nint depth)
+    private static void Tile1<TVector>(float* a, float* panel, float* c, nint stride, nint depth)
         where TVector : struct, IVector<TVector>
-        where TStorage : struct, IStorage
     {
         int lanes = TVector.Count;
-        int bytes = TVector.Count * TStorage.Size;
         TVector s00 = TVector.Load(c);
         TVector s01 = TVector.Load(c + lanes);
         TVector s02 = TVector.Load(c + (2 * lanes));
@@ -151,26 +110,26 @@ internal static unsafe class PanelProduct
             if (Sse.IsSupported)
             {
                 Sse.Prefetch0(panel + PrefetchDistance);
-                if (3 * bytes > 64)
+                if (3 * lanes > CacheLine)
                 {
-                    Sse.Prefetch0(panel + PrefetchDistance + 64);
+                    Sse.Prefetch0(panel + PrefetchDistance + CacheLine);
                 }
 
-                if (3 * bytes > 128)
+                if (3 * lanes > 2 * CacheLine)
                 {
-                    Sse.Prefetch0(panel + PrefetchDistance + 128);
+                    Sse.Prefetch0(panel + PrefetchDistance + (2 * CacheLine));
                 }
             }
 
-            TVector b0 = TStorage.Load<TVector>(panel);
-            TVector b1 = TStorage.Load<TVector>(panel + bytes);
-            TVector b2 = TStorage.Load<TVector>(panel + (2 * bytes));
+            TVector b0 = TVector.Load(panel);
+            TVector b1 = TVector.Load(panel + lanes);
+            TVector b2 = TVector.Load(panel + (2 * lanes));
             TVector x = TVector.Create(*a);
             s00 = TVector.MultiplyAdd(x, b0, s00);
             s01 = TVector.MultiplyAdd(x, b1, s01);
             s02 = TVector.MultiplyAdd(x, b2, s02);
             a++;
-            panel += 3 * bytes;
+            panel += 3 * lanes;
         }
 
         TVector.Store(c, s00);
@@ -180,12 +139,10 @@ internal static unsafe class PanelProduct
 
     /// <summary>2 rows of the tile.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Tile2<TVector, TStorage>(float* a, byte* panel, float* c, nint stride, nint depth)
+    private static void Tile2<TVector>(float* a, float* panel, float* c, nint stride, nint depth)
         where TVector : struct, IVector<TVector>
-        where TStorage : struct, IStorage
     {
         int lanes = TVector.Count;
-        int bytes = TVector.Count * TStorage.Size;
         TVector s00 = TVector.Load(c);
         TVector s01 = TVector.Load(c + lanes);
         TVector s02 = TVector.Load(c + (2 * lanes));
@@ -198,20 +155,20 @@ internal static unsafe class PanelProduct
             if (Sse.IsSupported)
             {
                 Sse.Prefetch0(panel + PrefetchDistance);
-                if (3 * bytes > 64)
+                if (3 * lanes > CacheLine)
                 {
-                    Sse.Prefetch0(panel + PrefetchDistance + 64);
+                    Sse.Prefetch0(panel + PrefetchDistance + CacheLine);
                 }
 
-                if (3 * bytes > 128)
+                if (3 * lanes > 2 * CacheLine)
                 {
-                    Sse.Prefetch0(panel + PrefetchDistance + 128);
+                    Sse.Prefetch0(panel + PrefetchDistance + (2 * CacheLine));
                 }
             }
 
-            TVector b0 = TStorage.Load<TVector>(panel);
-            TVector b1 = TStorage.Load<TVector>(panel + bytes);
-            TVector b2 = TStorage.Load<TVector>(panel + (2 * bytes));
+            TVector b0 = TVector.Load(panel);
+            TVector b1 = TVector.Load(panel + lanes);
+            TVector b2 = TVector.Load(panel + (2 * lanes));
             TVector x = TVector.Create(*a);
             s00 = TVector.MultiplyAdd(x, b0, s00);
             s01 = TVector.MultiplyAdd(x, b1, s01);
@@ -221,7 +178,7 @@ internal static unsafe class PanelProduct
             s11 = TVector.MultiplyAdd(x, b1, s11);
             s12 = TVector.MultiplyAdd(x, b2, s12);
             a += 2;
-            panel += 3 * bytes;
+            panel += 3 * lanes;
         }
 
         TVector.Store(c, s00);
@@ -234,12 +191,10 @@ internal static unsafe class PanelProduct
 
     /// <summary>4 rows of the tile.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Tile4<TVector, TStorage>(float* a, byte* panel, float* c, nint stride, nint depth)
+    private static void Tile4<TVector>(float* a, float* panel, float* c, nint stride, nint depth)
         where TVector : struct, IVector<TVector>
-        where TStorage : struct, IStorage
     {
         int lanes = TVector.Count;
-        int bytes = TVector.Count * TStorage.Size;
         TVector s00 = TVector.Load(c);
         TVector s01 = TVector.Load(c + lanes);
         TVector s02 = TVector.Load(c + (2 * lanes));
@@ -258,20 +213,20 @@ internal static unsafe class PanelProduct
             if (Sse.IsSupported)
             {
                 Sse.Prefetch0(panel + PrefetchDistance);
-                if (3 * bytes > 64)
+                if (3 * lanes > CacheLine)
                 {
-                    Sse.Prefetch0(panel + PrefetchDistance + 64);
+                    Sse.Prefetch0(panel + PrefetchDistance + CacheLine);
                 }
 
-                if (3 * bytes > 128)
+                if (3 * lanes > 2 * CacheLine)
                 {
-                    Sse.Prefetch0(panel + PrefetchDistance + 128);
+                    Sse.Prefetch0(panel + PrefetchDistance + (2 * CacheLine));
                 }
             }
 
-            TVector b0 = TStorage.Load<TVector>(panel);
-            TVector b1 = TStorage.Load<TVector>(panel + bytes);
-            TVector b2 = TStorage.Load<TVector>(panel + (2 * bytes));
+            TVector b0 = TVector.Load(panel);
+            TVector b1 = TVector.Load(panel + lanes);
+            TVector b2 = TVector.Load(panel + (2 * lanes));
             TVector x = TVector.Create(*a);
             s00 = TVector.MultiplyAdd(x, b0, s00);
             s01 = TVector.MultiplyAdd(x, b1, s01);
@@ -289,7 +244,7 @@ internal static unsafe class PanelProduct
             s31 = TVector.MultiplyAdd(x, b1, s31);
             s32 = TVector.MultiplyAdd(x, b2, s32);
             a += 4;
-            panel += 3 * bytes;
+            panel += 3 * lanes;
         }
 
         TVector.Store(c, s00);
@@ -308,12 +263,10 @@ internal static unsafe class PanelProduct
 
     /// <summary>8 rows of the tile.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Tile8<TVector, TStorage>(float* a, byte* panel, float* c, nint stride, nint depth)
+    private static void Tile8<TVector>(float* a, float* panel, float* c, nint stride, nint depth)
         where TVector : struct, IVector<TVector>
-        where TStorage : struct, IStorage
     {
         int lanes = TVector.Count;
-        int bytes = TVector.Count * TStorage.Size;
         TVector s00 = TVector.Load(c);
         TVector s01 = TVector.Load(c + lanes);
         TVector s02 = TVector.Load(c + (2 * lanes));
@@ -344,20 +297,20 @@ internal static unsafe class PanelProduct
             if (Sse.IsSupported)
             {
                 Sse.Prefetch0(panel + PrefetchDistance);
-                if (3 * bytes > 64)
+                if (3 * lanes > CacheLine)
                 {
-                    Sse.Prefetch0(panel + PrefetchDistance + 64);
+                    Sse.Prefetch0(panel + PrefetchDistance + CacheLine);
                 }
 
-                if (3 * bytes > 128)
+                if (3 * lanes > 2 * CacheLine)
                 {
-                    Sse.Prefetch0(panel + PrefetchDistance + 128);
+                    Sse.Prefetch0(panel + PrefetchDistance + (2 * CacheLine));
                 }
             }
 
-            TVector b0 = TStorage.Load<TVector>(panel);
-            TVector b1 = TStorage.Load<TVector>(panel + bytes);
-            TVector b2 = TStorage.Load<TVector>(panel + (2 * bytes));
+            TVector b0 = TVector.Load(panel);
+            TVector b1 = TVector.Load(panel + lanes);
+            TVector b2 = TVector.Load(panel + (2 * lanes));
             TVector x = TVector.Create(*a);
             s00 = TVector.MultiplyAdd(x, b0, s00);
             s01 = TVector.MultiplyAdd(x, b1, s01);
@@ -391,7 +344,7 @@ internal static unsafe class PanelProduct
             s71 = TVector.MultiplyAdd(x, b1, s71);
             s72 = TVector.MultiplyAdd(x, b2, s72);
             a += 8;
-            panel += 3 * bytes;
+            panel += 3 * lanes;
         }
 
         TVector.Store(c, s00);

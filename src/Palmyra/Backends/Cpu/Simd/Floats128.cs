@@ -21,6 +21,12 @@ internal readonly unsafe struct Floats128 : IVector<Floats128>
         get => default;
     }
 
+    internal Vector128<float> Value
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => _value;
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static Floats128 Of(Vector128<float> value) => new(value);
 

@@ -21,6 +21,12 @@ internal readonly unsafe struct Floats256 : IVector<Floats256>
         get => default;
     }
 
+    internal Vector256<float> Value
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => _value;
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static Floats256 Of(Vector256<float> value) => new(value);
 

@@ -20,6 +20,8 @@ internal readonly unsafe struct Floats32 : IVector<Floats32>
         get => default;
     }
 
+    internal float Value => _value;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static Floats32 Of(float value) => new(value);
 

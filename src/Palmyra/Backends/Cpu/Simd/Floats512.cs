@@ -21,6 +21,12 @@ internal readonly unsafe struct Floats512 : IVector<Floats512>
         get => default;
     }
 
+    internal Vector512<float> Value
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => _value;
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static Floats512 Of(Vector512<float> value) => new(value);
 

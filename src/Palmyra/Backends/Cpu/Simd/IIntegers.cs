@@ -1,6 +1,6 @@
 namespace Palmyra.Backends.Cpu.Simd;
 
-/// <summary>A group of 32-bit integers, each also read as two 16-bit ones: what the kernels of Q8 and Q4 weights compute on.</summary>
+/// <summary>A group of 32-bit integers, each also read as two 16-bit ones: what the kernels of narrow weights compute on.</summary>
 /// <remarks>
 /// Every member is exact and defined lane by lane, so a kernel gives the same integers at every width. It counts as many lanes as
 /// <typeparamref name="TVector"/>, the floats it turns into.
@@ -24,6 +24,17 @@ internal unsafe interface IIntegers<T, TVector>
 
     static abstract T operator &(T left, T right);
 
+    static abstract T operator |(T left, T right);
+
+    /// <summary>Each 32-bit lane shifted to the left.</summary>
+    static abstract T ShiftLeft(T value, int bits);
+
+    /// <summary>Each 32-bit lane shifted to the right, copies of its sign coming in.</summary>
+    static abstract T ShiftRightSigned(T value, int bits);
+
+    /// <summary>left = right ? yes : 0, for each 32-bit lane.</summary>
+    static abstract T WhereEqual(T left, T right, T yes);
+
     /// <summary>Each 16-bit half shifted to the right, zeros coming in.</summary>
     static abstract T ShiftRight(T value, int bits);
 
@@ -32,6 +43,12 @@ internal unsafe interface IIntegers<T, TVector>
 
     /// <summary>low·low + high·high of the signed 16-bit halves, as 32 bits.</summary>
     static abstract T MultiplyPairs(T left, T right);
+
+    /// <summary>The bits of floats.</summary>
+    static abstract T FromFloats(TVector value);
+
+    /// <summary>The floats that have these bits.</summary>
+    static abstract TVector AsFloats(T value);
 
     /// <summary>The nearest floats.</summary>
     static abstract TVector ToFloats(T value);

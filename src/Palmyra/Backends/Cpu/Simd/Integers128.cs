@@ -39,6 +39,18 @@ internal readonly unsafe struct Integers128 : IIntegers<Integers128, Floats128>
     public static Integers128 operator &(Integers128 left, Integers128 right) => new(left._value & right._value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Integers128 operator |(Integers128 left, Integers128 right) => new(left._value | right._value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Integers128 ShiftLeft(Integers128 value, int bits) => new(value._value << bits);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Integers128 ShiftRightSigned(Integers128 value, int bits) => new(value._value >> bits);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Integers128 WhereEqual(Integers128 left, Integers128 right, Integers128 yes) => new(Vector128.Equals(left._value, right._value) & yes._value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Integers128 ShiftRight(Integers128 value, int bits) => new((value._value.AsUInt16() >>> bits).AsInt32());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -47,6 +59,12 @@ internal readonly unsafe struct Integers128 : IIntegers<Integers128, Floats128>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Integers128 MultiplyPairs(Integers128 left, Integers128 right) => new(MultiplyPairs(left._value, right._value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Integers128 FromFloats(Floats128 value) => new(value.Value.AsInt32());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats128 AsFloats(Integers128 value) => Floats128.Of(value._value.AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats128 ToFloats(Integers128 value) => Floats128.Of(Vector128.ConvertToSingle(value._value));

@@ -43,6 +43,18 @@ internal readonly unsafe struct Integers256 : IIntegers<Integers256, Floats256>
     public static Integers256 operator &(Integers256 left, Integers256 right) => new(left._value & right._value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Integers256 operator |(Integers256 left, Integers256 right) => new(left._value | right._value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Integers256 ShiftLeft(Integers256 value, int bits) => new(value._value << bits);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Integers256 ShiftRightSigned(Integers256 value, int bits) => new(value._value >> bits);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Integers256 WhereEqual(Integers256 left, Integers256 right, Integers256 yes) => new(Vector256.Equals(left._value, right._value) & yes._value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Integers256 ShiftRight(Integers256 value, int bits) => new((value._value.AsUInt16() >>> bits).AsInt32());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -51,6 +63,12 @@ internal readonly unsafe struct Integers256 : IIntegers<Integers256, Floats256>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Integers256 MultiplyPairs(Integers256 left, Integers256 right) => new(MultiplyPairs(left._value, right._value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Integers256 FromFloats(Floats256 value) => new(value.Value.AsInt32());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats256 AsFloats(Integers256 value) => Floats256.Of(value._value.AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats256 ToFloats(Integers256 value) => Floats256.Of(Vector256.ConvertToSingle(value._value));

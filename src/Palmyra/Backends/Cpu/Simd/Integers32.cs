@@ -31,6 +31,18 @@ internal readonly unsafe struct Integers32 : IIntegers<Integers32, Floats32>
     public static Integers32 operator &(Integers32 left, Integers32 right) => new(left._value & right._value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Integers32 operator |(Integers32 left, Integers32 right) => new(left._value | right._value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Integers32 ShiftLeft(Integers32 value, int bits) => new(value._value << bits);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Integers32 ShiftRightSigned(Integers32 value, int bits) => new(value._value >> bits);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Integers32 WhereEqual(Integers32 left, Integers32 right, Integers32 yes) => left._value == right._value ? yes : default;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Integers32 ShiftRight(Integers32 value, int bits) =>
         Of((ushort)value._value >> bits, (int)((uint)value._value >> 16) >> bits);
 
@@ -41,6 +53,12 @@ internal readonly unsafe struct Integers32 : IIntegers<Integers32, Floats32>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Integers32 MultiplyPairs(Integers32 left, Integers32 right) =>
         new(((short)left._value * (short)right._value) + ((left._value >> 16) * (right._value >> 16)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Integers32 FromFloats(Floats32 value) => new(BitConverter.SingleToInt32Bits(value.Value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats32 AsFloats(Integers32 value) => Floats32.Of(BitConverter.Int32BitsToSingle(value._value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats32 ToFloats(Integers32 value) => Floats32.Of(value._value);

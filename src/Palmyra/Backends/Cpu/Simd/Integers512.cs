@@ -43,6 +43,18 @@ internal readonly unsafe struct Integers512 : IIntegers<Integers512, Floats512>
     public static Integers512 operator &(Integers512 left, Integers512 right) => new(left._value & right._value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Integers512 operator |(Integers512 left, Integers512 right) => new(left._value | right._value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Integers512 ShiftLeft(Integers512 value, int bits) => new(value._value << bits);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Integers512 ShiftRightSigned(Integers512 value, int bits) => new(value._value >> bits);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Integers512 WhereEqual(Integers512 left, Integers512 right, Integers512 yes) => new(Vector512.Equals(left._value, right._value) & yes._value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Integers512 ShiftRight(Integers512 value, int bits) => new((value._value.AsUInt16() >>> bits).AsInt32());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -55,6 +67,12 @@ internal readonly unsafe struct Integers512 : IIntegers<Integers512, Floats512>
         : Vector512.Create(
             Integers256.MultiplyPairs(left._value.GetLower(), right._value.GetLower()),
             Integers256.MultiplyPairs(left._value.GetUpper(), right._value.GetUpper())));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Integers512 FromFloats(Floats512 value) => new(value.Value.AsInt32());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats512 AsFloats(Integers512 value) => Floats512.Of(value._value.AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats512 ToFloats(Integers512 value) => Floats512.Of(Vector512.ConvertToSingle(value._value));
