@@ -8,8 +8,11 @@ public static class OpCases
 {
     private const double Rounding = 1e-12;
 
-    /// <summary>Inputs of Q8 and Q4 weights are rounded to 1/65534 of their row's largest: a relative error of 1.5e-5 where numbers are spread evenly.</summary>
+    /// <summary>Inputs of Q8 weights are rounded to 1/65534 of their row's largest: a relative error of 1.5e-5 where numbers are spread evenly.</summary>
     private const double SixteenBits = 1e-9;
+
+    /// <summary>Inputs of Q4 weights are rounded to 1/254 of the largest of 32: a relative error of 1/254, squared 1.6e-5; twice that is allowed.</summary>
+    private const double EightBits = 3.1e-5;
 
     /// <summary>All cases.</summary>
     public static IReadOnlyList<OpCase> All { get; } =
@@ -35,7 +38,12 @@ public static class OpCases
     public static Matrix Matrix(IBackend backend, int rows, int cols, int seed, MatrixFormat format) =>
         backend.LoadMatrix(WeightView.FromArray($"w{seed}", rows, cols, Numbers.Spread(seed, rows * cols)), format);
 
-    private static double BoundOf(MatrixFormat format) => format is MatrixFormat.Q8 or MatrixFormat.Q4 ? SixteenBits : Rounding;
+    private static double BoundOf(MatrixFormat format) => format switch
+    {
+        MatrixFormat.Q8 => SixteenBits,
+        MatrixFormat.Q4 => EightBits,
+        _ => Rounding,
+    };
 
     private static IEnumerable<OpCase> Linears()
     {

@@ -9,9 +9,9 @@ namespace Palmyra.Quantization;
 /// panel       [group 0][group 1] .. [group G−1], zeros up to a multiple of 64 bytes
 /// group       [integers: 512 bytes (Q8) or 256 (Q4)][scales of the 16 rows: 16 halves]
 /// Q8 integers [pair 0..15][row 0..15][2]  one signed byte for each number: of columns 2·pair and 2·pair + 1
-/// Q4 integers [quad 0..3][row 0..15]      one 32-bit word for eight numbers: column 8·quad + 2·n + e has bits 16·e + 4·n, holding q + 8
+/// Q4 integers [quad 0..3][row 0..15]      one 32-bit word for eight numbers: column 8·quad + 4·n + b has nibble n of byte b, holding q + 8
 /// </code>
-/// So sixteen rows' pairs of columns lie next to each other, as vectors of 16-bit pairs are multiplied, whatever the vectors' width.
+/// So for sixteen rows two columns (Q8) or four (Q4, after a mask) fill the 32-bit lanes of a vector, whatever the vector's width.
 /// Rows beyond the last and columns beyond the last are zeros (q = 0, scale 0 for a row that does not exist). A row of a group means
 /// q·scale, the same numbers as ggml's Q8_0 and Q4_0: only their places differ.
 /// </remarks>
@@ -119,5 +119,5 @@ public static class PanelLayout
         }
     }
 
-    private static int Q4Shift(int k) => (16 * (k % 2)) + (4 * (k % 8 / 2));
+    private static int Q4Shift(int k) => (8 * (k % 4)) + (4 * (k % 8 / 4));
 }

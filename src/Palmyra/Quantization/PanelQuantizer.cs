@@ -109,7 +109,7 @@ internal static class PanelQuantizer
             {
                 Vector512<float> number = Vector512.Create(numbers.Slice(((8 * quad) + k) * Rows, Rows));
                 Vector512<int> q = Vector512.Min(Vector512.ConvertToInt32((number * inverse) + Vector512.Create(8.5f)), Vector512.Create(15));
-                words |= q << ((16 * (k % 2)) + (4 * (k / 2)));
+                words |= q << ((8 * (k % 4)) + (4 * (k / 4)));
             }
 
             words.AsByte().CopyTo(integers.Slice(quad * 4 * Rows, 4 * Rows));

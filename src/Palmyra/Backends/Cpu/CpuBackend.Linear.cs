@@ -132,27 +132,30 @@ public sealed unsafe partial class CpuBackend
         return factors;
     }
 
-    /// <summary>Rows as pairs of 16-bit integers with their scales, packed as if each pair were a float.</summary>
+    /// <summary>Rows as integers with their scales (<see cref="QuantizeRowsJob"/>), packed as if each 32 bits of them were a float.</summary>
     private void Quantize(CpuTensor x, MatrixFormat format, ref Factors factors)
     {
+        bool eight = format == MatrixFormat.Q4;
         int groups = PanelLayout.Groups(x.Cols);
-        int pairs = groups * GroupedTiles.PairsInGroup;
-        bool offsets = format == MatrixFormat.Q4 && x.Rows <= GroupedRows.Largest;
-        long offsetCount = offsets ? GroupedRows.Largest * (long)groups : 0;
-        _quantized = NativeBuffer.Grow(_quantized, (((long)pairs * x.Rows) + x.Rows + offsetCount) * sizeof(int), "rows as integers");
-        factors.RowScales = _quantized.Floats + ((nint)pairs * x.Rows);
-        factors.RowOffsets = offsets ? (int*)(factors.RowScales + x.Rows) : null;
+        int words = groups * PanelLayout.GroupSize / (eight ? 4 : 2);
+
+        // Rows that complete a tile of few have no integers (packing gives zeros) but, like the others, a place for scales and offsets.
+        int rows = Math.Max(x.Rows, Q4Rows.Largest);
+        long scales = eight ? (long)rows * groups : rows;
+        _quantized = NativeBuffer.Grow(_quantized, (((long)words * x.Rows) + (2 * scales)) * sizeof(int), "rows as integers");
+        factors.InputScales = _quantized.Floats + ((nint)words * x.Rows);
+        factors.InputOffsets = (int*)(factors.InputScales + scales);
         var job = new QuantizeRowsJob
         {
             X = x.Data,
             XStride = x.Stride,
             Cols = x.Cols,
-            Integers = (short*)_quantized.Start,
-            Scales = factors.RowScales,
-            Offsets = factors.RowOffsets,
+            Integers = _quantized.Start,
+            Scales = factors.InputScales,
+            Offsets = factors.InputOffsets,
         };
-        _pool.Run(x.Rows, Chunk(x.Rows, (long)x.Rows * x.Cols), _kernels.QuantizeRows, &job);
-        factors.Inputs = Pack(_quantized.Floats, pairs, x.Rows, pairs, out factors.TileStride);
+        _pool.Run(x.Rows, Chunk(x.Rows, (long)x.Rows * x.Cols), eight ? _kernels.QuantizeRows8 : _kernels.QuantizeRows16, &job);
+        factors.Inputs = Pack(_quantized.Floats, words, x.Rows, words, out factors.TileStride);
     }
 
     /// <summary>Rows interleaved in tiles (<see cref="Packing"/>); a lone row already is.</summary>

@@ -14,7 +14,9 @@ internal sealed unsafe class KernelSet
 
     public required int TileRows { get; init; }
 
-    public required delegate*<void*, int, int, int, void> QuantizeRows { get; init; }
+    public required delegate*<void*, int, int, int, void> QuantizeRows16 { get; init; }
+
+    public required delegate*<void*, int, int, int, void> QuantizeRows8 { get; init; }
 
     public required delegate*<void*, int, int, int, void> LayerNorm { get; init; }
 
@@ -54,14 +56,15 @@ internal sealed unsafe class KernelSet
             ProductKernels.Of<T, NarrowProduct<T, TIntegers, RaisedHalf>>(),
             ProductKernels.Of<T, NarrowProduct<T, TIntegers, HalfBits>>(),
             ProductKernels.Of<T, NarrowProduct<T, TIntegers, BFloat16>>(),
-            ProductKernels.Of<T, GroupedProduct<T, TIntegers, Q8Format>>(),
-            ProductKernels.Of<T, GroupedProduct<T, TIntegers, Q4Format>>(),
+            ProductKernels.Of<T, Q8Product<T, TIntegers>>(),
+            ProductKernels.Of<T, Q4Product<T, TIntegers>>(),
         ];
         return new KernelSet(products)
         {
             PanelWidth = PanelProduct.PanelWidth<T>(),
             TileRows = T.TileRows,
-            QuantizeRows = &QuantizeRowsJob.Run<T>,
+            QuantizeRows16 = &QuantizeRowsJob.Run16<T>,
+            QuantizeRows8 = &QuantizeRowsJob.Run8<T>,
             LayerNorm = &LayerNormJob.Run<T>,
             Activate = &ActivateJob.Run<T>,
             Attend = &AttendJob.Run<T>,

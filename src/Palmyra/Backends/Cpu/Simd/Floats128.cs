@@ -40,7 +40,18 @@ internal readonly unsafe struct Floats128 : IVector<Floats128>
     public static Floats128 LoadBFloat16(ushort* source) => new((Widen(source) << 16).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Floats128 LoadFiniteHalf(ushort* source) => new(Scale(Place(source)));
+    public static Floats128 LoadFiniteHalf(ushort* source)
+    {
+        // A subnormal half placed in a float would be subnormal too and cost a hundred cycles to scale: it gets the exponent of 2⁻¹⁴
+        // instead, as an implicit bit that is then taken off again. Others have their exponent's offset corrected by an integer addition.
+        Vector128<int> bits = Place(source);
+        Vector128<int> magnitude = bits & Vector128.Create(0x0FFFE000);
+        Vector128<int> smallest = Vector128.Create(0x38800000);
+        Vector128<float> subnormal = (magnitude + smallest).AsSingle() - smallest.AsSingle();
+        Vector128<float> normal = (magnitude + Vector128.Create(0x38000000)).AsSingle();
+        Vector128<float> value = Vector128.ConditionalSelect(Vector128.LessThan(magnitude, Vector128.Create(0x00800000)).AsSingle(), subnormal, normal);
+        return new((value.AsInt32() | (bits & Vector128.Create(int.MinValue))).AsSingle());
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats128 LoadHalf(ushort* source)
@@ -58,6 +69,10 @@ internal readonly unsafe struct Floats128 : IVector<Floats128>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreLow16(short* destination, Floats128 value) =>
         Vector128.Narrow(value._value.AsInt32(), default).GetLower().Store(destination);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreLow8(sbyte* destination, Floats128 value) =>
+        *(int*)destination = Vector128.Narrow(Vector128.Narrow(value._value.AsInt32(), default), default).AsInt32().ToScalar();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats128 operator +(Floats128 left, Floats128 right) => new(left._value + right._value);

@@ -40,7 +40,18 @@ internal readonly unsafe struct Floats256 : IVector<Floats256>
     public static Floats256 LoadBFloat16(ushort* source) => new((Widen(source) << 16).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Floats256 LoadFiniteHalf(ushort* source) => new(Scale(Place(source)));
+    public static Floats256 LoadFiniteHalf(ushort* source)
+    {
+        // A subnormal half placed in a float would be subnormal too and cost a hundred cycles to scale: it gets the exponent of 2⁻¹⁴
+        // instead, as an implicit bit that is then taken off again. Others have their exponent's offset corrected by an integer addition.
+        Vector256<int> bits = Place(source);
+        Vector256<int> magnitude = bits & Vector256.Create(0x0FFFE000);
+        Vector256<int> smallest = Vector256.Create(0x38800000);
+        Vector256<float> subnormal = (magnitude + smallest).AsSingle() - smallest.AsSingle();
+        Vector256<float> normal = (magnitude + Vector256.Create(0x38000000)).AsSingle();
+        Vector256<float> value = Vector256.ConditionalSelect(Vector256.LessThan(magnitude, Vector256.Create(0x00800000)).AsSingle(), subnormal, normal);
+        return new((value.AsInt32() | (bits & Vector256.Create(int.MinValue))).AsSingle());
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats256 LoadHalf(ushort* source)
@@ -58,6 +69,10 @@ internal readonly unsafe struct Floats256 : IVector<Floats256>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreLow16(short* destination, Floats256 value) =>
         Vector128.Narrow(value._value.GetLower().AsInt32(), value._value.GetUpper().AsInt32()).Store(destination);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreLow8(sbyte* destination, Floats256 value) =>
+        Vector128.Narrow(Vector128.Narrow(value._value.GetLower().AsInt32(), value._value.GetUpper().AsInt32()), default).GetLower().Store(destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats256 operator +(Floats256 left, Floats256 right) => new(left._value + right._value);

@@ -54,6 +54,10 @@ internal readonly unsafe struct Floats32 : IVector<Floats32>
         *destination = unchecked((short)BitConverter.SingleToInt32Bits(value._value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreLow8(sbyte* destination, Floats32 value) =>
+        *destination = unchecked((sbyte)BitConverter.SingleToInt32Bits(value._value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats32 operator +(Floats32 left, Floats32 right) => new(left._value + right._value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -40,7 +40,18 @@ internal readonly unsafe struct Floats512 : IVector<Floats512>
     public static Floats512 LoadBFloat16(ushort* source) => new((Widen(source) << 16).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Floats512 LoadFiniteHalf(ushort* source) => new(Scale(Place(source)));
+    public static Floats512 LoadFiniteHalf(ushort* source)
+    {
+        // A subnormal half placed in a float would be subnormal too and cost a hundred cycles to scale: it gets the exponent of 2⁻¹⁴
+        // instead, as an implicit bit that is then taken off again. Others have their exponent's offset corrected by an integer addition.
+        Vector512<int> bits = Place(source);
+        Vector512<int> magnitude = bits & Vector512.Create(0x0FFFE000);
+        Vector512<int> smallest = Vector512.Create(0x38800000);
+        Vector512<float> subnormal = (magnitude + smallest).AsSingle() - smallest.AsSingle();
+        Vector512<float> normal = (magnitude + Vector512.Create(0x38000000)).AsSingle();
+        Vector512<float> value = Vector512.ConditionalSelect(Vector512.LessThan(magnitude, Vector512.Create(0x00800000)).AsSingle(), subnormal, normal);
+        return new((value.AsInt32() | (bits & Vector512.Create(int.MinValue))).AsSingle());
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats512 LoadHalf(ushort* source)
@@ -58,6 +69,12 @@ internal readonly unsafe struct Floats512 : IVector<Floats512>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreLow16(short* destination, Floats512 value) =>
         Vector256.Narrow(value._value.GetLower().AsInt32(), value._value.GetUpper().AsInt32()).Store(destination);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreLow8(sbyte* destination, Floats512 value) =>
+        Vector128.Narrow(
+            Vector256.Narrow(value._value.GetLower().AsInt32(), value._value.GetUpper().AsInt32()).GetLower(),
+            Vector256.Narrow(value._value.GetLower().AsInt32(), value._value.GetUpper().AsInt32()).GetUpper()).Store(destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats512 operator +(Floats512 left, Floats512 right) => new(left._value + right._value);

@@ -1,6 +1,6 @@
 namespace Palmyra.Backends.Cpu.Simd;
 
-/// <summary>A group of 32-bit integers, each also read as two 16-bit ones: what the kernels of narrow weights compute on.</summary>
+/// <summary>A group of 32-bit integers, each also read as two of 16 bits or four of 8: what the kernels of narrow weights compute on.</summary>
 /// <remarks>
 /// Every member is exact and defined lane by lane, so a kernel gives the same integers at every width. It counts as many lanes as
 /// <typeparamref name="TVector"/>, the floats it turns into.
@@ -38,8 +38,11 @@ internal unsafe interface IIntegers<T, TVector>
     /// <summary>Each 16-bit half shifted to the right, zeros coming in.</summary>
     static abstract T ShiftRight(T value, int bits);
 
-    /// <summary>The difference of each 16-bit half.</summary>
-    static abstract T SubtractPairs(T left, T right);
+    /// <summary>The sum of each 16-bit half, which must not overflow.</summary>
+    static abstract T AddPairs(T left, T right);
+
+    /// <summary>In each 16-bit half low·low + high·high of its bytes, unsigned times signed; the sum must fit 16 bits.</summary>
+    static abstract T MultiplyQuads(T unsigned, T signed);
 
     /// <summary>low·low + high·high of the signed 16-bit halves, as 32 bits.</summary>
     static abstract T MultiplyPairs(T left, T right);

@@ -34,6 +34,9 @@ internal unsafe interface IVector<T>
     /// <summary>Stores the low 16 bits of each lane: of a number that holds 1.5·2²³ + n, the integer n.</summary>
     static abstract void StoreLow16(short* destination, T value);
 
+    /// <summary>Stores the low 8 bits of each lane, likewise.</summary>
+    static abstract void StoreLow8(sbyte* destination, T value);
+
     static abstract T operator +(T left, T right);
 
     static abstract T operator -(T left, T right);

@@ -54,8 +54,10 @@ internal readonly unsafe struct Integers128 : IIntegers<Integers128, Floats128>
     public static Integers128 ShiftRight(Integers128 value, int bits) => new((value._value.AsUInt16() >>> bits).AsInt32());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Integers128 SubtractPairs(Integers128 left, Integers128 right) =>
-        new((left._value.AsInt16() - right._value.AsInt16()).AsInt32());
+    public static Integers128 AddPairs(Integers128 left, Integers128 right) => new((left._value.AsInt16() + right._value.AsInt16()).AsInt32());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Integers128 MultiplyQuads(Integers128 unsigned, Integers128 signed) => new(MultiplyQuads(unsigned._value, signed._value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Integers128 MultiplyPairs(Integers128 left, Integers128 right) => new(MultiplyPairs(left._value, right._value));
@@ -86,5 +88,19 @@ internal readonly unsafe struct Integers128 : IIntegers<Integers128, Floats128>
 
         // Sign extension by shifting up and down again: the low half, then the high half of each lane.
         return (((left << 16) >> 16) * ((right << 16) >> 16)) + ((left >> 16) * (right >> 16));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Vector128<int> MultiplyQuads(Vector128<int> unsigned, Vector128<int> signed)
+    {
+        if (Ssse3.IsSupported)
+        {
+            return Ssse3.MultiplyAddAdjacent(unsigned.AsByte(), signed.AsSByte()).AsInt32();
+        }
+
+        // Even and odd bytes as 16 bits, the signed ones extended by shifting up and down again.
+        Vector128<short> even = (unsigned.AsInt16() & Vector128.Create((short)0xFF)) * ((signed.AsInt16() << 8) >> 8);
+        Vector128<short> odd = (unsigned.AsInt16() >>> 8) * (signed.AsInt16() >> 8);
+        return (even + odd).AsInt32();
     }
 }

@@ -58,8 +58,10 @@ internal readonly unsafe struct Integers256 : IIntegers<Integers256, Floats256>
     public static Integers256 ShiftRight(Integers256 value, int bits) => new((value._value.AsUInt16() >>> bits).AsInt32());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Integers256 SubtractPairs(Integers256 left, Integers256 right) =>
-        new((left._value.AsInt16() - right._value.AsInt16()).AsInt32());
+    public static Integers256 AddPairs(Integers256 left, Integers256 right) => new((left._value.AsInt16() + right._value.AsInt16()).AsInt32());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Integers256 MultiplyQuads(Integers256 unsigned, Integers256 signed) => new(MultiplyQuads(unsigned._value, signed._value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Integers256 MultiplyPairs(Integers256 left, Integers256 right) => new(MultiplyPairs(left._value, right._value));
@@ -79,4 +81,11 @@ internal readonly unsafe struct Integers256 : IIntegers<Integers256, Floats256>
         : Vector256.Create(
             Integers128.MultiplyPairs(left.GetLower(), right.GetLower()),
             Integers128.MultiplyPairs(left.GetUpper(), right.GetUpper()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Vector256<int> MultiplyQuads(Vector256<int> unsigned, Vector256<int> signed) => Avx2.IsSupported
+        ? Avx2.MultiplyAddAdjacent(unsigned.AsByte(), signed.AsSByte()).AsInt32()
+        : Vector256.Create(
+            Integers128.MultiplyQuads(unsigned.GetLower(), signed.GetLower()),
+            Integers128.MultiplyQuads(unsigned.GetUpper(), signed.GetUpper()));
 }

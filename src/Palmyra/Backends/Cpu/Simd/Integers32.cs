@@ -47,8 +47,17 @@ internal readonly unsafe struct Integers32 : IIntegers<Integers32, Floats32>
         Of((ushort)value._value >> bits, (int)((uint)value._value >> 16) >> bits);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Integers32 SubtractPairs(Integers32 left, Integers32 right) =>
-        Of((short)left._value - (short)right._value, (left._value >> 16) - (right._value >> 16));
+    public static Integers32 AddPairs(Integers32 left, Integers32 right) =>
+        Of(left._value + right._value, (left._value >> 16) + (right._value >> 16));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Integers32 MultiplyQuads(Integers32 unsigned, Integers32 signed)
+    {
+        (int u, int s) = (unsigned._value, signed._value);
+        return Of(
+            ((byte)u * (sbyte)s) + ((byte)(u >> 8) * (sbyte)(s >> 8)),
+            ((byte)(u >> 16) * (sbyte)(s >> 16)) + ((byte)(u >> 24) * (s >> 24)));
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Integers32 MultiplyPairs(Integers32 left, Integers32 right) =>

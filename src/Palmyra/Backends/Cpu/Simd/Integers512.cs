@@ -58,8 +58,14 @@ internal readonly unsafe struct Integers512 : IIntegers<Integers512, Floats512>
     public static Integers512 ShiftRight(Integers512 value, int bits) => new((value._value.AsUInt16() >>> bits).AsInt32());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Integers512 SubtractPairs(Integers512 left, Integers512 right) =>
-        new((left._value.AsInt16() - right._value.AsInt16()).AsInt32());
+    public static Integers512 AddPairs(Integers512 left, Integers512 right) => new((left._value.AsInt16() + right._value.AsInt16()).AsInt32());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Integers512 MultiplyQuads(Integers512 unsigned, Integers512 signed) => new(Avx512BW.IsSupported
+        ? Avx512BW.MultiplyAddAdjacent(unsigned._value.AsByte(), signed._value.AsSByte()).AsInt32()
+        : Vector512.Create(
+            Integers256.MultiplyQuads(unsigned._value.GetLower(), signed._value.GetLower()),
+            Integers256.MultiplyQuads(unsigned._value.GetUpper(), signed._value.GetUpper())));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Integers512 MultiplyPairs(Integers512 left, Integers512 right) => new(Avx512BW.IsSupported

@@ -5,17 +5,18 @@ using Palmyra.Quantization;
 
 namespace Palmyra.Backends.Cpu.Kernels;
 
-// Up to four rows of 16-bit inputs times one panel of Q8 or Q4 weights, straight from the panel: decoding, bound by memory.
+// Up to four rows of 16-bit inputs times one panel of Q8 weights, straight from the panel: decoding, bound by memory.
 //
-//   weights   PanelLayout: a vector of lanes holds one pair of columns for as many outputs
+//   weights   PanelLayout: a vector of lanes holds one pair of inputs' weights for as many outputs, widened to 16 bits as it is loaded
 //   inputs    [pair][rows], each two 16-bit integers (QuantizeRowsJob); one pair of a row is multiplied into all lanes
 //   order     the 32 products of a group are integers and add up exactly, in whatever order; then c = fma(sum, scale, c), groups ascending.
-//             So an output's bits depend on its row, its column and K alone, as with PanelProduct, and equal those of GroupedTiles
-//   tails     columns beyond K are zero inputs; rows beyond M are zero inputs and offsets
-//   bounds    |input| <= 32767, |weight| <= 128 (Q8) or 15 (Q4): a group's sum stays below 2^28
+//             So an output's bits depend on its row, its column and K alone, as with PanelProduct, and equal those of Q8Tiles
+//   tails     columns beyond K are zero inputs; rows beyond M are zero inputs
+//   bounds    |input| <= 32767, |weight| <= 128: a group's sum stays below 2^27.1
 // The sums of a panel stay in c, in the nearest cache, between groups: one load, one store and one multiply-add for 32 products.
-// Cost: for 16 outputs and 32 inputs 544 bytes and about 55 instructions at 512 bits (Q8), 288 bytes and 64 (Q4).
-internal static unsafe class GroupedRows
+// Cost: for 16 outputs and 32 inputs 544 bytes and about 60 instructions at 512 bits.
+// Measured: MEASURED_Q8ROWS
+internal static unsafe class Q8Rows
 {
     /// <summary>The most rows.</summary>
     public const int Largest = 4;
@@ -24,180 +25,182 @@ internal static unsafe class GroupedRows
     private const int PrefetchDistance = 4096;
 
     private const int CacheLine = 64;
+    private const int PairsInGroup = PanelLayout.GroupSize / 2;
+    private const int PairBytes = 2 * PanelLayout.PanelRows;
+    private const int IntegerBytes = PairsInGroup * PairBytes;
+    private const int GroupBytes = IntegerBytes + PanelLayout.ScaleBytes;
 
     /// <summary>Adds the product of <paramref name="rows"/> rows (1, 2 or 4) and one panel to <paramref name="c"/>, still without the rows' scales.</summary>
     /// <param name="c">[rows, 16] with <paramref name="stride"/>.</param>
     /// <param name="stride">Floats from a row of <paramref name="c"/> to the next.</param>
     /// <param name="inputs">[groups·16 pairs][rows].</param>
-    /// <param name="offsets">[rows][groups]: −8·Σ of a group's inputs; not read for Q8.</param>
     /// <param name="panel">The panel.</param>
     /// <param name="groups">Groups of the matrix.</param>
     /// <param name="rows">Rows.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Add<TVector, TIntegers, TFormat>(float* c, nint stride, int* inputs, int* offsets, byte* panel, int groups, int rows)
+    public static void Add<TVector, TIntegers>(float* c, nint stride, int* inputs, byte* panel, int groups, int rows)
         where TVector : struct, IVector<TVector>
         where TIntegers : struct, IIntegers<TIntegers, TVector>
-        where TFormat : struct, IGroupFormat
     {
         switch (rows)
         {
             case 4:
-                Rows4<TVector, TIntegers, TFormat>(c, stride, inputs, offsets, panel, groups, TFormat.Low);
+                Rows4<TVector, TIntegers>(c, stride, inputs, panel, groups);
                 break;
             case 2:
-                Rows2<TVector, TIntegers, TFormat>(c, stride, inputs, offsets, panel, groups, TFormat.Low);
+                Rows2<TVector, TIntegers>(c, stride, inputs, panel, groups);
                 break;
             default:
-                Rows1<TVector, TIntegers, TFormat>(c, stride, inputs, offsets, panel, groups, TFormat.Low);
+                Rows1<TVector, TIntegers>(c, stride, inputs, panel, groups);
                 break;
         }
     }
 
     /// <summary>One row by one panel.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows1<TVector, TIntegers, TFormat>(float* c, nint stride, int* inputs, int* offsets, byte* panel, int groups, int lowBits)
+    private static void Rows1<TVector, TIntegers>(float* c, nint stride, int* inputs, byte* panel, int groups)
         where TVector : struct, IVector<TVector>
         where TIntegers : struct, IIntegers<TIntegers, TVector>
-        where TFormat : struct, IGroupFormat
     {
-        TIntegers low = TIntegers.Create(lowBits);
         for (int group = 0; group < groups; group++)
         {
-            Prefetch(panel + PrefetchDistance, TFormat.IntegerBytes + PanelLayout.ScaleBytes);
+            Prefetch(panel + PrefetchDistance);
             for (int lane = 0; lane < PanelLayout.PanelRows; lane += TVector.Count)
             {
-                TIntegers s0 = TFormat.Excess == 0 ? TIntegers.Zero : TIntegers.Create(offsets[group]);
+                TIntegers s0 = TIntegers.Zero;
                 TIntegers t0 = TIntegers.Zero;
+                byte* pairs = panel + (2 * lane);
                 int* a = inputs;
-                for (int quad = 0; quad < PanelLayout.GroupSize / 8; quad++)
+                int* end = a + (1 * PairsInGroup);
+                while (a != end)
                 {
-                    TIntegers bits = TFormat.Quad<TIntegers, TVector>(panel, quad, lane);
-                    TIntegers w = TFormat.Pair<TIntegers, TVector>(bits, low, panel, quad, 0, lane);
+                    TIntegers w = TIntegers.LoadBytes(pairs);
                     s0 += TIntegers.MultiplyPairs(w, TIntegers.Create(*a));
-                    w = TFormat.Pair<TIntegers, TVector>(bits, low, panel, quad, 1, lane);
+                    w = TIntegers.LoadBytes(pairs + PairBytes);
                     t0 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[1]));
-                    w = TFormat.Pair<TIntegers, TVector>(bits, low, panel, quad, 2, lane);
+                    w = TIntegers.LoadBytes(pairs + (2 * PairBytes));
                     s0 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[2]));
-                    w = TFormat.Pair<TIntegers, TVector>(bits, low, panel, quad, 3, lane);
+                    w = TIntegers.LoadBytes(pairs + (3 * PairBytes));
                     t0 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[3]));
+                    pairs += 4 * PairBytes;
                     a += 4;
                 }
 
-                TVector scale = TVector.LoadFiniteHalf((ushort*)(panel + TFormat.IntegerBytes) + lane);
+                TVector scale = TVector.LoadFiniteHalf((ushort*)(panel + IntegerBytes) + lane);
                 TVector.Store(c + lane, TVector.MultiplyAdd(TIntegers.ToFloats(s0 + t0), scale, TVector.Load(c + lane)));
             }
 
-            panel += TFormat.IntegerBytes + PanelLayout.ScaleBytes;
-            inputs += 1 * PanelLayout.GroupSize / 2;
+            panel += GroupBytes;
+            inputs += 1 * PairsInGroup;
         }
     }
 
     /// <summary>2 rows by one panel.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows2<TVector, TIntegers, TFormat>(float* c, nint stride, int* inputs, int* offsets, byte* panel, int groups, int lowBits)
+    private static void Rows2<TVector, TIntegers>(float* c, nint stride, int* inputs, byte* panel, int groups)
         where TVector : struct, IVector<TVector>
         where TIntegers : struct, IIntegers<TIntegers, TVector>
-        where TFormat : struct, IGroupFormat
     {
-        TIntegers low = TIntegers.Create(lowBits);
         for (int group = 0; group < groups; group++)
         {
-            Prefetch(panel + PrefetchDistance, TFormat.IntegerBytes + PanelLayout.ScaleBytes);
+            Prefetch(panel + PrefetchDistance);
             for (int lane = 0; lane < PanelLayout.PanelRows; lane += TVector.Count)
             {
-                TIntegers s0 = TFormat.Excess == 0 ? TIntegers.Zero : TIntegers.Create(offsets[group]);
-                TIntegers s1 = TFormat.Excess == 0 ? TIntegers.Zero : TIntegers.Create(offsets[groups + group]);
+                TIntegers s0 = TIntegers.Zero;
+                TIntegers s1 = TIntegers.Zero;
+                byte* pairs = panel + (2 * lane);
                 int* a = inputs;
-                for (int quad = 0; quad < PanelLayout.GroupSize / 8; quad++)
+                int* end = a + (2 * PairsInGroup);
+                while (a != end)
                 {
-                    TIntegers bits = TFormat.Quad<TIntegers, TVector>(panel, quad, lane);
-                    TIntegers w = TFormat.Pair<TIntegers, TVector>(bits, low, panel, quad, 0, lane);
+                    TIntegers w = TIntegers.LoadBytes(pairs);
                     s0 += TIntegers.MultiplyPairs(w, TIntegers.Create(*a));
                     s1 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[1]));
-                    w = TFormat.Pair<TIntegers, TVector>(bits, low, panel, quad, 1, lane);
+                    w = TIntegers.LoadBytes(pairs + PairBytes);
                     s0 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[2]));
                     s1 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[3]));
-                    w = TFormat.Pair<TIntegers, TVector>(bits, low, panel, quad, 2, lane);
+                    w = TIntegers.LoadBytes(pairs + (2 * PairBytes));
                     s0 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[4]));
                     s1 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[5]));
-                    w = TFormat.Pair<TIntegers, TVector>(bits, low, panel, quad, 3, lane);
+                    w = TIntegers.LoadBytes(pairs + (3 * PairBytes));
                     s0 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[6]));
                     s1 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[7]));
+                    pairs += 4 * PairBytes;
                     a += 8;
                 }
 
-                TVector scale = TVector.LoadFiniteHalf((ushort*)(panel + TFormat.IntegerBytes) + lane);
+                TVector scale = TVector.LoadFiniteHalf((ushort*)(panel + IntegerBytes) + lane);
                 TVector.Store(c + lane, TVector.MultiplyAdd(TIntegers.ToFloats(s0), scale, TVector.Load(c + lane)));
                 TVector.Store(c + stride + lane, TVector.MultiplyAdd(TIntegers.ToFloats(s1), scale, TVector.Load(c + stride + lane)));
             }
 
-            panel += TFormat.IntegerBytes + PanelLayout.ScaleBytes;
-            inputs += 2 * PanelLayout.GroupSize / 2;
+            panel += GroupBytes;
+            inputs += 2 * PairsInGroup;
         }
     }
 
     /// <summary>4 rows by one panel.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows4<TVector, TIntegers, TFormat>(float* c, nint stride, int* inputs, int* offsets, byte* panel, int groups, int lowBits)
+    private static void Rows4<TVector, TIntegers>(float* c, nint stride, int* inputs, byte* panel, int groups)
         where TVector : struct, IVector<TVector>
         where TIntegers : struct, IIntegers<TIntegers, TVector>
-        where TFormat : struct, IGroupFormat
     {
-        TIntegers low = TIntegers.Create(lowBits);
         for (int group = 0; group < groups; group++)
         {
-            Prefetch(panel + PrefetchDistance, TFormat.IntegerBytes + PanelLayout.ScaleBytes);
+            Prefetch(panel + PrefetchDistance);
             for (int lane = 0; lane < PanelLayout.PanelRows; lane += TVector.Count)
             {
-                TIntegers s0 = TFormat.Excess == 0 ? TIntegers.Zero : TIntegers.Create(offsets[group]);
-                TIntegers s1 = TFormat.Excess == 0 ? TIntegers.Zero : TIntegers.Create(offsets[groups + group]);
-                TIntegers s2 = TFormat.Excess == 0 ? TIntegers.Zero : TIntegers.Create(offsets[(2 * (nint)groups) + group]);
-                TIntegers s3 = TFormat.Excess == 0 ? TIntegers.Zero : TIntegers.Create(offsets[(3 * (nint)groups) + group]);
+                TIntegers s0 = TIntegers.Zero;
+                TIntegers s1 = TIntegers.Zero;
+                TIntegers s2 = TIntegers.Zero;
+                TIntegers s3 = TIntegers.Zero;
+                byte* pairs = panel + (2 * lane);
                 int* a = inputs;
-                for (int quad = 0; quad < PanelLayout.GroupSize / 8; quad++)
+                int* end = a + (4 * PairsInGroup);
+                while (a != end)
                 {
-                    TIntegers bits = TFormat.Quad<TIntegers, TVector>(panel, quad, lane);
-                    TIntegers w = TFormat.Pair<TIntegers, TVector>(bits, low, panel, quad, 0, lane);
+                    TIntegers w = TIntegers.LoadBytes(pairs);
                     s0 += TIntegers.MultiplyPairs(w, TIntegers.Create(*a));
                     s1 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[1]));
                     s2 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[2]));
                     s3 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[3]));
-                    w = TFormat.Pair<TIntegers, TVector>(bits, low, panel, quad, 1, lane);
+                    w = TIntegers.LoadBytes(pairs + PairBytes);
                     s0 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[4]));
                     s1 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[5]));
                     s2 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[6]));
                     s3 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[7]));
-                    w = TFormat.Pair<TIntegers, TVector>(bits, low, panel, quad, 2, lane);
+                    w = TIntegers.LoadBytes(pairs + (2 * PairBytes));
                     s0 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[8]));
                     s1 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[9]));
                     s2 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[10]));
                     s3 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[11]));
-                    w = TFormat.Pair<TIntegers, TVector>(bits, low, panel, quad, 3, lane);
+                    w = TIntegers.LoadBytes(pairs + (3 * PairBytes));
                     s0 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[12]));
                     s1 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[13]));
                     s2 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[14]));
                     s3 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[15]));
+                    pairs += 4 * PairBytes;
                     a += 16;
                 }
 
-                TVector scale = TVector.LoadFiniteHalf((ushort*)(panel + TFormat.IntegerBytes) + lane);
+                TVector scale = TVector.LoadFiniteHalf((ushort*)(panel + IntegerBytes) + lane);
                 TVector.Store(c + lane, TVector.MultiplyAdd(TIntegers.ToFloats(s0), scale, TVector.Load(c + lane)));
                 TVector.Store(c + stride + lane, TVector.MultiplyAdd(TIntegers.ToFloats(s1), scale, TVector.Load(c + stride + lane)));
                 TVector.Store(c + (2 * stride) + lane, TVector.MultiplyAdd(TIntegers.ToFloats(s2), scale, TVector.Load(c + (2 * stride) + lane)));
                 TVector.Store(c + (3 * stride) + lane, TVector.MultiplyAdd(TIntegers.ToFloats(s3), scale, TVector.Load(c + (3 * stride) + lane)));
             }
 
-            panel += TFormat.IntegerBytes + PanelLayout.ScaleBytes;
-            inputs += 4 * PanelLayout.GroupSize / 2;
+            panel += GroupBytes;
+            inputs += 4 * PairsInGroup;
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Prefetch(byte* start, int bytes)
+    private static void Prefetch(byte* start)
     {
         if (Sse.IsSupported)
         {
-            for (int line = 0; line < bytes; line += CacheLine)
+            for (int line = 0; line < GroupBytes; line += CacheLine)
             {
                 Sse.Prefetch0(start + line);
             }
