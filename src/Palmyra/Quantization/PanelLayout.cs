@@ -7,12 +7,13 @@ namespace Palmyra.Quantization;
 /// <remarks>
 /// <code>
 /// panel       [group 0][group 1] .. [group G−1], zeros up to a multiple of 64 bytes
-/// group       [integers: 512 bytes (Q8) or 256 (Q4)][scales of the 16 rows: 16 halves]
+/// group       [integers: 512 bytes (Q8) or 256 (Q4)][scales of the 16 rows: 16 halves, their exponents raised by 10]
 /// Q8 integers [pair 0..15][row 0..15][2]  one signed byte for each number: of columns 2·pair and 2·pair + 1
 /// Q4 integers [quad 0..3][row 0..15]      one 32-bit word for eight numbers: column 8·quad + 4·n + b has nibble n of byte b, holding q + 8
 /// </code>
 /// So for sixteen rows two columns (Q8) or four (Q4, after a mask) fill the 32-bit lanes of a vector, whatever the vector's width.
-/// Rows beyond the last and columns beyond the last are zeros (q = 0, scale 0 for a row that does not exist). A row of a group means
+/// Scales are halves below 128; raising their exponents (what was 2⁻²⁴ is then a normal number, and what was 128 has no code) spares the
+/// kernels subnormal floats. Rows beyond the last and columns beyond the last are zeros (q = 0, scale 0 for a row that does not exist). A row of a group means
 /// q·scale, the same numbers as ggml's Q8_0 and Q4_0: only their places differ.
 /// </remarks>
 public static class PanelLayout
@@ -22,6 +23,9 @@ public static class PanelLayout
 
     /// <summary>Columns that share a scale.</summary>
     public const int GroupSize = 32;
+
+    /// <summary>Every scale is smaller than this in magnitude: numbers up to 16,256 can be stored as Q8, up to 1,024 as Q4.</summary>
+    public const int ScaleLimit = 128;
 
     /// <summary>Bytes of a group's scales in a panel.</summary>
     internal const int ScaleBytes = PanelRows * sizeof(ushort);
@@ -72,7 +76,7 @@ public static class PanelLayout
                 : (sbyte)(((BinaryPrimitives.ReadUInt32LittleEndian(integers[(((k / 8 * PanelRows) + row) * 4)..]) >> Q4Shift(k)) & 15) - 8);
         }
 
-        return BinaryPrimitives.ReadHalfLittleEndian(integers[(IntegerBytes(format) + (row * sizeof(ushort)))..]);
+        return (Half)RaisedHalf.Decode(BinaryPrimitives.ReadUInt16LittleEndian(integers[(IntegerBytes(format) + (row * sizeof(ushort)))..]));
     }
 
     /// <summary>Writes a row's integers and scale of one group into a panel that started as zero bytes.</summary>
@@ -82,8 +86,14 @@ public static class PanelLayout
     /// <param name="group">The group; written once.</param>
     /// <param name="quants">32 integers: −128 to 127, or −8 to 7.</param>
     /// <param name="scale">The scale.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The scale is not below <see cref="ScaleLimit"/> in magnitude.</exception>
     public static void WriteGroup(MatrixFormat format, Span<byte> panel, int row, int group, ReadOnlySpan<sbyte> quants, Half scale)
     {
+        if (!(Half.Abs(scale) < (Half)ScaleLimit))
+        {
+            throw new ArgumentOutOfRangeException(nameof(scale), scale, $"Scales are below {ScaleLimit} in magnitude.");
+        }
+
         Span<byte> integers = panel.Slice(group * GroupBytes(format), GroupBytes(format));
         for (int k = 0; k < GroupSize; k++)
         {
@@ -99,7 +109,8 @@ public static class PanelLayout
             }
         }
 
-        BinaryPrimitives.WriteHalfLittleEndian(integers[(IntegerBytes(format) + (row * sizeof(ushort)))..], scale);
+        ushort code = RaisedHalf.Encode(BitConverter.HalfToUInt16Bits(scale));
+        BinaryPrimitives.WriteUInt16LittleEndian(integers[(IntegerBytes(format) + (row * sizeof(ushort)))..], code);
     }
 
     /// <summary>Writes one row of a panel as floats: q·scale for each of <paramref name="destination"/>'s columns, exactly.</summary>

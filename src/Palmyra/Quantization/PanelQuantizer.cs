@@ -24,7 +24,7 @@ internal static class PanelQuantizer
     /// <param name="panel">Receives the panel, all of it.</param>
     /// <param name="name">The weight's name, for messages.</param>
     /// <param name="firstRow">The matrix's row that is the panel's first, for messages.</param>
-    /// <exception cref="BackendException">A number is NaN or infinite, or too large for a 16-bit scale.</exception>
+    /// <exception cref="BackendException">A number is NaN or infinite, or too large for the scale.</exception>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Quantize(MatrixFormat format, ReadOnlySpan<float> values, int cols, Span<byte> panel, string name, int firstRow)
     {
@@ -45,14 +45,15 @@ internal static class PanelQuantizer
 
             Span<byte> integers = panel.Slice(group * groupBytes, groupBytes);
             Vector512<float> scale = format == MatrixFormat.Q8 ? Q8(numbers, integers) : Q4(numbers, integers);
-            Span<Half> scales = MemoryMarshal.Cast<byte, Half>(integers[^PanelLayout.ScaleBytes..]);
+            Span<ushort> scales = MemoryMarshal.Cast<byte, ushort>(integers[^PanelLayout.ScaleBytes..]);
             for (int row = 0; row < Rows; row++)
             {
-                scales[row] = (Half)scale[row];
-                if (!Half.IsFinite(scales[row]))
+                if (!(MathF.Abs(scale[row]) < RaisedHalf.Limit))
                 {
                     throw Refusal(format, numbers, row, name, firstRow, first);
                 }
+
+                scales[row] = RaisedHalf.Encode(BitConverter.HalfToUInt16Bits((Half)scale[row]));
             }
         }
 
@@ -153,7 +154,7 @@ internal static class PanelQuantizer
         float found = numbers[(worst * Rows) + row];
         string where = $"Weight '{name}' holds {found} at row {firstRow + row}, column {firstCol + worst}";
         return new BackendException(float.IsFinite(found)
-            ? $"{where}, beyond what {format} can scale (±{(format == MatrixFormat.Q8 ? 127 : 8) * 65504L:N0}); keep the model in f32 or bf16."
+            ? $"{where}, beyond what {format} can scale (±{(format == MatrixFormat.Q8 ? 127 : 8) * PanelLayout.ScaleLimit:N0}); keep the model in f32 or bf16."
             : $"{where}; only finite numbers can be stored as {format}. Keep the model in f32, f16 or bf16, or mend the checkpoint.");
     }
 }

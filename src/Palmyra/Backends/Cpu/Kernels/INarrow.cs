@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Palmyra.Backends.Cpu.Simd;
+using Palmyra.Quantization;
 
 namespace Palmyra.Backends.Cpu.Kernels;
 
@@ -42,49 +43,12 @@ internal readonly struct BFloat16 : INarrow
         where TVector : struct, IVector<TVector> => T.AsFloats(bits & mask);
 }
 
-/// <summary>
-/// IEEE halves of a matrix whose numbers are all below 128 in magnitude, their exponents raised by ten: what a checkpoint's weights are.
-/// </summary>
-/// <remarks>
-/// A half's smallest numbers are subnormal. Moved into a float's places they would make subnormal floats, each of which costs a hundred
-/// cycles to multiply. Ten more in the exponent leaves none, and the numbers above 2⁷ whose codes this takes do not occur.
-/// </remarks>
-internal readonly struct RaisedHalf : INarrow
+/// <summary>The codes of <see cref="RaisedHalf"/>: what the halves of a checkpoint are kept as, since their numbers are small.</summary>
+internal readonly struct RaisedHalves : INarrow
 {
-    private const int Raise = 10;
-    private const int FractionBits = 10;
+    public static int Mask => RaisedHalf.Mask;
 
-    public static int Mask => HalfBits.Mask;
-
-    /// <summary>2¹⁰²: 2¹¹² for the difference of the exponents' offsets, less the raise.</summary>
-    public static float Factor => BitConverter.Int32BitsToSingle((127 + 112 - Raise) << 23);
-
-    /// <summary>Numbers smaller than this round to halves below 2⁷, which have raised codes.</summary>
-    public const float Limit = 127.9375f;
-
-    /// <summary>The raised code of a half below 128.</summary>
-    public static ushort Encode(ushort half)
-    {
-        int sign = half & 0x8000;
-        int magnitude = half & 0x7FFF;
-        if (magnitude >= 1 << FractionBits)
-        {
-            return (ushort)(sign | (magnitude + (Raise << FractionBits)));
-        }
-
-        if (magnitude == 0)
-        {
-            return half;
-        }
-
-        // A subnormal number gets the exponent that its highest bit asks for; that bit becomes the implicit one.
-        int shift = FractionBits - int.Log2(magnitude);
-        return (ushort)(sign | ((Raise + 1 - shift) << FractionBits) | ((magnitude << shift) & ((1 << FractionBits) - 1)));
-    }
-
-    /// <summary>The number of a raised code.</summary>
-    public static float Decode(ushort code) =>
-        BitConverter.Int32BitsToSingle(((code << 16) >> 3) & HalfBits.Mask) * Factor;
+    public static float Factor => RaisedHalf.Factor;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector First<T, TVector>(T bits, T mask, TVector factor)
@@ -102,8 +66,7 @@ internal readonly struct HalfBits : INarrow
 {
     private const int Exponent = 0x0F800000;
 
-    /// <summary>Sign, exponent and fraction of a half in their places in a float.</summary>
-    public static int Mask => unchecked((int)0x8FFFE000);
+    public static int Mask => RaisedHalf.Mask;
 
     public static float Factor => BitConverter.Int32BitsToSingle((127 + 112) << 23);
 

@@ -53,7 +53,7 @@ internal sealed unsafe class KernelSet
         ProductKernels[] products =
         [
             ProductKernels.Of<T, DenseProduct<T>>(),
-            ProductKernels.Of<T, NarrowProduct<T, TIntegers, RaisedHalf>>(),
+            ProductKernels.Of<T, NarrowProduct<T, TIntegers, RaisedHalves>>(),
             ProductKernels.Of<T, NarrowProduct<T, TIntegers, HalfBits>>(),
             ProductKernels.Of<T, NarrowProduct<T, TIntegers, BFloat16>>(),
             ProductKernels.Of<T, Q8Product<T, TIntegers>>(),

@@ -5,7 +5,7 @@ using Palmyra.Quantization;
 namespace Palmyra.Backends.Cpu.Kernels;
 
 /// <summary>What the kernels of Q4 weights share.</summary>
-internal static unsafe class Q4Product
+internal static class Q4Product
 {
     /// <summary>The lower four bits of each byte.</summary>
     public const int Nibbles = 0x0F0F0F0F;
@@ -13,14 +13,14 @@ internal static unsafe class Q4Product
     /// <summary>1 in each 16-bit half: multiplied by it, two halves are added to 32 bits.</summary>
     public const int Ones = 0x00010001;
 
-    /// <summary>Ends a group: c += (Σ of the 16-bit halves + offset)·(weight scale · input scale).</summary>
+    /// <summary>Ends a group: c + (Σ of the 16-bit halves + offset)·(weight scale · input scale).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Finish<TVector, TIntegers>(float* c, TIntegers halves, TIntegers ones, int offset, TVector weightScale, float inputScale)
+    public static TVector Add<TVector, TIntegers>(TVector c, TIntegers halves, TIntegers ones, int offset, TVector weightScale, float inputScale)
         where TVector : struct, IVector<TVector>
         where TIntegers : struct, IIntegers<TIntegers, TVector>
     {
         TIntegers sum = TIntegers.MultiplyPairs(halves, ones) + TIntegers.Create(offset);
-        TVector.Store(c, TVector.MultiplyAdd(TIntegers.ToFloats(sum), weightScale * TVector.Create(inputScale), TVector.Load(c)));
+        return TVector.MultiplyAdd(TIntegers.ToFloats(sum), weightScale * TVector.Create(inputScale), c);
     }
 }
 
@@ -41,7 +41,7 @@ internal readonly unsafe struct Q4Product<TVector, TIntegers> : IProduct
 
     public static int Width => Q4Tiles.Width;
 
-    public static int ScratchLength => WideLength + (DepthGroups * Q4Tiles.Width);
+    public static int ScratchLength => WideLength + (DepthGroups * Q4Tiles.Width) + Q4Tiles.SumsLength;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Multiply(Factors* factors, float* c, nint stride, int row, int rows, int item, float* scratch)
@@ -67,6 +67,7 @@ internal readonly unsafe struct Q4Product<TVector, TIntegers> : IProduct
 
         int* wide = (int*)scratch;
         float* scales = scratch + WideLength;
+        int* sums = (int*)(scales + (DepthGroups * Q4Tiles.Width));
         for (int first = 0; first < groups; first += DepthGroups)
         {
             int count = Math.Min(DepthGroups, groups - first);
@@ -78,7 +79,7 @@ internal readonly unsafe struct Q4Product<TVector, TIntegers> : IProduct
                 nint at = ((nint)r * groups) + first;
                 Q4Tiles.Add<TVector, TIntegers>(
                     c + (r * stride), stride, tile + ((nint)first * Q4Tiles.QuadsInGroup * tileRows), inputScales + at, offsets + at, groups,
-                    wide, scales, count, tileRows);
+                    wide, scales, count, tileRows, sums);
             }
         }
     }
@@ -113,7 +114,8 @@ internal readonly unsafe struct Q4Product<TVector, TIntegers> : IProduct
 
                 for (int lane = 0; lane < PanelLayout.PanelRows; lane += TVector.Count)
                 {
-                    TVector.Store(toScale + lane, TVector.LoadFiniteHalf((ushort*)(group + IntegerBytes) + lane));
+                    TIntegers code = TIntegers.LoadRaised((ushort*)(group + IntegerBytes) + lane) & TIntegers.Create(RaisedHalf.Mask);
+                    TVector.Store(toScale + lane, TIntegers.AsFloats(code) * TVector.Create(RaisedHalf.Factor));
                 }
             }
         }

@@ -12,7 +12,7 @@ namespace Palmyra.Backends.Cpu.Kernels;
 //   order     products of a group add up exactly in 16 bits (32·15·127/2 = 30480), then in 32; −8·Σ inputs, the offset, takes the 8 off
 //             again. Then c = fma(sum, weight scale · input scale, c), groups ascending. The bits equal those of Q4Tiles
 //   tails     columns beyond K are zero inputs; rows beyond M are zero inputs
-// The sums of a panel stay in c, in the nearest cache, between groups.
+// Narrower vectors pass the panel several times, each time for other outputs, from the second-level cache after the first.
 // Cost: for 16 outputs and 32 inputs 288 bytes and about 45 instructions at 512 bits.
 // Measured: MEASURED_Q4ROWS
 internal static unsafe class Q4Rows
@@ -33,26 +33,27 @@ internal static unsafe class Q4Rows
     /// <param name="c">[rows, 16] with <paramref name="stride"/>.</param>
     /// <param name="stride">Floats from a row of <paramref name="c"/> to the next.</param>
     /// <param name="inputs">[groups·8 quads][rows].</param>
-    /// <param name="scales">[rows][groups]: what a group's inputs are multiplied by.</param>
+    /// <param name="inputScales">[rows][groups]: what a group's inputs are multiplied by.</param>
     /// <param name="offsets">[rows][groups]: −8·Σ of a group's inputs.</param>
     /// <param name="panel">The panel.</param>
     /// <param name="groups">Groups of the matrix.</param>
     /// <param name="rows">Rows.</param>
+    /// <remarks>Constants go to the loops as arguments, so that the compiler keeps them in registers: it would load each from memory at every use.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Add<TVector, TIntegers>(float* c, nint stride, int* inputs, float* scales, int* offsets, byte* panel, int groups, int rows)
+    public static void Add<TVector, TIntegers>(float* c, nint stride, int* inputs, float* inputScales, int* offsets, byte* panel, int groups, int rows)
         where TVector : struct, IVector<TVector>
         where TIntegers : struct, IIntegers<TIntegers, TVector>
     {
         switch (rows)
         {
             case 4:
-                Rows4<TVector, TIntegers>(c, stride, inputs, scales, offsets, panel, groups, Q4Product.Nibbles);
+                Rows4<TVector, TIntegers>(c, stride, inputs, inputScales, offsets, panel, groups, Q4Product.Nibbles, Q4Product.Ones, RaisedHalf.Mask, RaisedHalf.Factor);
                 break;
             case 2:
-                Rows2<TVector, TIntegers>(c, stride, inputs, scales, offsets, panel, groups, Q4Product.Nibbles);
+                Rows2<TVector, TIntegers>(c, stride, inputs, inputScales, offsets, panel, groups, Q4Product.Nibbles, Q4Product.Ones, RaisedHalf.Mask, RaisedHalf.Factor);
                 break;
             default:
-                Rows1<TVector, TIntegers>(c, stride, inputs, scales, offsets, panel, groups, Q4Product.Nibbles);
+                Rows1<TVector, TIntegers>(c, stride, inputs, inputScales, offsets, panel, groups, Q4Product.Nibbles, Q4Product.Ones, RaisedHalf.Mask, RaisedHalf.Factor);
                 break;
         }
     }
@@ -60,169 +61,201 @@ internal static unsafe class Q4Rows
     /// <summary>One row by one panel.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Rows1<TVector, TIntegers>(
-        float* c, nint stride, int* inputs, float* scales, int* offsets, byte* panel, int groups, int nibbles)
+        float* c, nint stride, int* inputs, float* inputScales, int* offsets, byte* panel, int groups,
+        int nibbles, int unit, int scaleMask, float scaleFactor)
         where TVector : struct, IVector<TVector>
         where TIntegers : struct, IIntegers<TIntegers, TVector>
     {
         TIntegers low = TIntegers.Create(nibbles);
-        TIntegers ones = TIntegers.Create(Q4Product.Ones);
-        for (int group = 0; group < groups; group++)
+        TIntegers ones = TIntegers.Create(unit);
+        TIntegers mask = TIntegers.Create(scaleMask);
+        TVector factor = TVector.Create(scaleFactor);
+        for (int lane = 0; lane < PanelLayout.PanelRows; lane += TVector.Count)
         {
-            Prefetch(panel + PrefetchDistance);
-            for (int lane = 0; lane < PanelLayout.PanelRows; lane += TVector.Count)
+            TVector c0 = TVector.Load(c + lane);
+            byte* words = panel + (4 * lane);
+            ushort* scales = (ushort*)(panel + IntegerBytes) + lane;
+            int* a = inputs;
+            for (int group = 0; group < groups; group++)
             {
-                byte* words = panel + (4 * lane);
+                Prefetch(words + PrefetchDistance);
                 TIntegers bits = TIntegers.Load(words);
                 TIntegers w = bits & low;
-                TIntegers s0 = TIntegers.MultiplyQuads(w, TIntegers.Create(*inputs));
+                TIntegers s0 = TIntegers.MultiplyQuads(w, TIntegers.Create(*a));
                 w = TIntegers.ShiftRight(bits, 4) & low;
-                TIntegers t0 = TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[1]));
+                TIntegers t0 = TIntegers.MultiplyQuads(w, TIntegers.Create(a[1]));
                 bits = TIntegers.Load(words + WordBytes);
                 w = bits & low;
-                s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[2])));
+                s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[2])));
                 w = TIntegers.ShiftRight(bits, 4) & low;
-                t0 = TIntegers.AddPairs(t0, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[3])));
+                t0 = TIntegers.AddPairs(t0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[3])));
                 bits = TIntegers.Load(words + (2 * WordBytes));
                 w = bits & low;
-                s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[4])));
+                s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[4])));
                 w = TIntegers.ShiftRight(bits, 4) & low;
-                t0 = TIntegers.AddPairs(t0, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[5])));
+                t0 = TIntegers.AddPairs(t0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[5])));
                 bits = TIntegers.Load(words + (3 * WordBytes));
                 w = bits & low;
-                s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[6])));
+                s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[6])));
                 w = TIntegers.ShiftRight(bits, 4) & low;
-                t0 = TIntegers.AddPairs(t0, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[7])));
+                t0 = TIntegers.AddPairs(t0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[7])));
                 s0 = TIntegers.AddPairs(s0, t0);
-                TVector scale = TVector.LoadFiniteHalf((ushort*)(panel + IntegerBytes) + lane);
-                Q4Product.Finish(c + lane, s0, ones, offsets[group], scale, scales[group]);
+                TVector scale = TIntegers.AsFloats(TIntegers.LoadRaised(scales) & mask) * factor;
+                c0 = Q4Product.Add(c0, s0, ones, offsets[group], scale, inputScales[group]);
+                words += GroupBytes;
+                scales += GroupBytes / sizeof(ushort);
+                a += 1 * QuadsInGroup;
             }
 
-            panel += GroupBytes;
-            inputs += 1 * QuadsInGroup;
+            TVector.Store(c + lane, c0);
         }
     }
 
     /// <summary>2 rows by one panel.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Rows2<TVector, TIntegers>(
-        float* c, nint stride, int* inputs, float* scales, int* offsets, byte* panel, int groups, int nibbles)
+        float* c, nint stride, int* inputs, float* inputScales, int* offsets, byte* panel, int groups,
+        int nibbles, int unit, int scaleMask, float scaleFactor)
         where TVector : struct, IVector<TVector>
         where TIntegers : struct, IIntegers<TIntegers, TVector>
     {
         TIntegers low = TIntegers.Create(nibbles);
-        TIntegers ones = TIntegers.Create(Q4Product.Ones);
-        for (int group = 0; group < groups; group++)
+        TIntegers ones = TIntegers.Create(unit);
+        TIntegers mask = TIntegers.Create(scaleMask);
+        TVector factor = TVector.Create(scaleFactor);
+        for (int lane = 0; lane < PanelLayout.PanelRows; lane += TVector.Count)
         {
-            Prefetch(panel + PrefetchDistance);
-            for (int lane = 0; lane < PanelLayout.PanelRows; lane += TVector.Count)
+            TVector c0 = TVector.Load(c + lane);
+            TVector c1 = TVector.Load(c + stride + lane);
+            byte* words = panel + (4 * lane);
+            ushort* scales = (ushort*)(panel + IntegerBytes) + lane;
+            int* a = inputs;
+            for (int group = 0; group < groups; group++)
             {
-                byte* words = panel + (4 * lane);
+                Prefetch(words + PrefetchDistance);
                 TIntegers bits = TIntegers.Load(words);
                 TIntegers w = bits & low;
-                TIntegers s0 = TIntegers.MultiplyQuads(w, TIntegers.Create(*inputs));
-                TIntegers s1 = TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[1]));
+                TIntegers s0 = TIntegers.MultiplyQuads(w, TIntegers.Create(*a));
+                TIntegers s1 = TIntegers.MultiplyQuads(w, TIntegers.Create(a[1]));
                 w = TIntegers.ShiftRight(bits, 4) & low;
-                s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[2])));
-                s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[3])));
+                s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[2])));
+                s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(a[3])));
                 bits = TIntegers.Load(words + WordBytes);
                 w = bits & low;
-                s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[4])));
-                s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[5])));
+                s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[4])));
+                s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(a[5])));
                 w = TIntegers.ShiftRight(bits, 4) & low;
-                s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[6])));
-                s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[7])));
+                s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[6])));
+                s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(a[7])));
                 bits = TIntegers.Load(words + (2 * WordBytes));
                 w = bits & low;
-                s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[8])));
-                s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[9])));
+                s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[8])));
+                s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(a[9])));
                 w = TIntegers.ShiftRight(bits, 4) & low;
-                s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[10])));
-                s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[11])));
+                s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[10])));
+                s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(a[11])));
                 bits = TIntegers.Load(words + (3 * WordBytes));
                 w = bits & low;
-                s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[12])));
-                s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[13])));
+                s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[12])));
+                s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(a[13])));
                 w = TIntegers.ShiftRight(bits, 4) & low;
-                s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[14])));
-                s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[15])));
-                TVector scale = TVector.LoadFiniteHalf((ushort*)(panel + IntegerBytes) + lane);
-                Q4Product.Finish(c + lane, s0, ones, offsets[group], scale, scales[group]);
-                Q4Product.Finish(c + stride + lane, s1, ones, offsets[groups + group], scale, scales[groups + group]);
+                s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[14])));
+                s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(a[15])));
+                TVector scale = TIntegers.AsFloats(TIntegers.LoadRaised(scales) & mask) * factor;
+                c0 = Q4Product.Add(c0, s0, ones, offsets[group], scale, inputScales[group]);
+                c1 = Q4Product.Add(c1, s1, ones, offsets[groups + group], scale, inputScales[groups + group]);
+                words += GroupBytes;
+                scales += GroupBytes / sizeof(ushort);
+                a += 2 * QuadsInGroup;
             }
 
-            panel += GroupBytes;
-            inputs += 2 * QuadsInGroup;
+            TVector.Store(c + lane, c0);
+            TVector.Store(c + stride + lane, c1);
         }
     }
 
     /// <summary>4 rows by one panel.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Rows4<TVector, TIntegers>(
-        float* c, nint stride, int* inputs, float* scales, int* offsets, byte* panel, int groups, int nibbles)
+        float* c, nint stride, int* inputs, float* inputScales, int* offsets, byte* panel, int groups,
+        int nibbles, int unit, int scaleMask, float scaleFactor)
         where TVector : struct, IVector<TVector>
         where TIntegers : struct, IIntegers<TIntegers, TVector>
     {
         TIntegers low = TIntegers.Create(nibbles);
-        TIntegers ones = TIntegers.Create(Q4Product.Ones);
-        for (int group = 0; group < groups; group++)
+        TIntegers ones = TIntegers.Create(unit);
+        TIntegers mask = TIntegers.Create(scaleMask);
+        TVector factor = TVector.Create(scaleFactor);
+        for (int lane = 0; lane < PanelLayout.PanelRows; lane += TVector.Count)
         {
-            Prefetch(panel + PrefetchDistance);
-            for (int lane = 0; lane < PanelLayout.PanelRows; lane += TVector.Count)
+            TVector c0 = TVector.Load(c + lane);
+            TVector c1 = TVector.Load(c + stride + lane);
+            TVector c2 = TVector.Load(c + (2 * stride) + lane);
+            TVector c3 = TVector.Load(c + (3 * stride) + lane);
+            byte* words = panel + (4 * lane);
+            ushort* scales = (ushort*)(panel + IntegerBytes) + lane;
+            int* a = inputs;
+            for (int group = 0; group < groups; group++)
             {
-                byte* words = panel + (4 * lane);
+                Prefetch(words + PrefetchDistance);
                 TIntegers bits = TIntegers.Load(words);
                 TIntegers w = bits & low;
-                TIntegers s0 = TIntegers.MultiplyQuads(w, TIntegers.Create(*inputs));
-                TIntegers s1 = TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[1]));
-                TIntegers s2 = TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[2]));
-                TIntegers s3 = TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[3]));
+                TIntegers s0 = TIntegers.MultiplyQuads(w, TIntegers.Create(*a));
+                TIntegers s1 = TIntegers.MultiplyQuads(w, TIntegers.Create(a[1]));
+                TIntegers s2 = TIntegers.MultiplyQuads(w, TIntegers.Create(a[2]));
+                TIntegers s3 = TIntegers.MultiplyQuads(w, TIntegers.Create(a[3]));
                 w = TIntegers.ShiftRight(bits, 4) & low;
-                s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[4])));
-                s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[5])));
-                s2 = TIntegers.AddPairs(s2, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[6])));
-                s3 = TIntegers.AddPairs(s3, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[7])));
+                s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[4])));
+                s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(a[5])));
+                s2 = TIntegers.AddPairs(s2, TIntegers.MultiplyQuads(w, TIntegers.Create(a[6])));
+                s3 = TIntegers.AddPairs(s3, TIntegers.MultiplyQuads(w, TIntegers.Create(a[7])));
                 bits = TIntegers.Load(words + WordBytes);
                 w = bits & low;
-                s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[8])));
-                s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[9])));
-                s2 = TIntegers.AddPairs(s2, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[10])));
-                s3 = TIntegers.AddPairs(s3, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[11])));
+                s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[8])));
+                s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(a[9])));
+                s2 = TIntegers.AddPairs(s2, TIntegers.MultiplyQuads(w, TIntegers.Create(a[10])));
+                s3 = TIntegers.AddPairs(s3, TIntegers.MultiplyQuads(w, TIntegers.Create(a[11])));
                 w = TIntegers.ShiftRight(bits, 4) & low;
-                s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[12])));
-                s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[13])));
-                s2 = TIntegers.AddPairs(s2, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[14])));
-                s3 = TIntegers.AddPairs(s3, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[15])));
+                s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[12])));
+                s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(a[13])));
+                s2 = TIntegers.AddPairs(s2, TIntegers.MultiplyQuads(w, TIntegers.Create(a[14])));
+                s3 = TIntegers.AddPairs(s3, TIntegers.MultiplyQuads(w, TIntegers.Create(a[15])));
                 bits = TIntegers.Load(words + (2 * WordBytes));
                 w = bits & low;
-                s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[16])));
-                s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[17])));
-                s2 = TIntegers.AddPairs(s2, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[18])));
-                s3 = TIntegers.AddPairs(s3, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[19])));
+                s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[16])));
+                s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(a[17])));
+                s2 = TIntegers.AddPairs(s2, TIntegers.MultiplyQuads(w, TIntegers.Create(a[18])));
+                s3 = TIntegers.AddPairs(s3, TIntegers.MultiplyQuads(w, TIntegers.Create(a[19])));
                 w = TIntegers.ShiftRight(bits, 4) & low;
-                s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[20])));
-                s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[21])));
-                s2 = TIntegers.AddPairs(s2, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[22])));
-                s3 = TIntegers.AddPairs(s3, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[23])));
+                s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[20])));
+                s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(a[21])));
+                s2 = TIntegers.AddPairs(s2, TIntegers.MultiplyQuads(w, TIntegers.Create(a[22])));
+                s3 = TIntegers.AddPairs(s3, TIntegers.MultiplyQuads(w, TIntegers.Create(a[23])));
                 bits = TIntegers.Load(words + (3 * WordBytes));
                 w = bits & low;
-                s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[24])));
-                s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[25])));
-                s2 = TIntegers.AddPairs(s2, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[26])));
-                s3 = TIntegers.AddPairs(s3, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[27])));
+                s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[24])));
+                s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(a[25])));
+                s2 = TIntegers.AddPairs(s2, TIntegers.MultiplyQuads(w, TIntegers.Create(a[26])));
+                s3 = TIntegers.AddPairs(s3, TIntegers.MultiplyQuads(w, TIntegers.Create(a[27])));
                 w = TIntegers.ShiftRight(bits, 4) & low;
-                s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[28])));
-                s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[29])));
-                s2 = TIntegers.AddPairs(s2, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[30])));
-                s3 = TIntegers.AddPairs(s3, TIntegers.MultiplyQuads(w, TIntegers.Create(inputs[31])));
-                TVector scale = TVector.LoadFiniteHalf((ushort*)(panel + IntegerBytes) + lane);
-                Q4Product.Finish(c + lane, s0, ones, offsets[group], scale, scales[group]);
-                Q4Product.Finish(c + stride + lane, s1, ones, offsets[groups + group], scale, scales[groups + group]);
-                Q4Product.Finish(c + (2 * stride) + lane, s2, ones, offsets[(2 * (nint)groups) + group], scale, scales[(2 * (nint)groups) + group]);
-                Q4Product.Finish(c + (3 * stride) + lane, s3, ones, offsets[(3 * (nint)groups) + group], scale, scales[(3 * (nint)groups) + group]);
+                s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[28])));
+                s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(a[29])));
+                s2 = TIntegers.AddPairs(s2, TIntegers.MultiplyQuads(w, TIntegers.Create(a[30])));
+                s3 = TIntegers.AddPairs(s3, TIntegers.MultiplyQuads(w, TIntegers.Create(a[31])));
+                TVector scale = TIntegers.AsFloats(TIntegers.LoadRaised(scales) & mask) * factor;
+                c0 = Q4Product.Add(c0, s0, ones, offsets[group], scale, inputScales[group]);
+                c1 = Q4Product.Add(c1, s1, ones, offsets[groups + group], scale, inputScales[groups + group]);
+                c2 = Q4Product.Add(c2, s2, ones, offsets[(2 * (nint)groups) + group], scale, inputScales[(2 * (nint)groups) + group]);
+                c3 = Q4Product.Add(c3, s3, ones, offsets[(3 * (nint)groups) + group], scale, inputScales[(3 * (nint)groups) + group]);
+                words += GroupBytes;
+                scales += GroupBytes / sizeof(ushort);
+                a += 4 * QuadsInGroup;
             }
 
-            panel += GroupBytes;
-            inputs += 4 * QuadsInGroup;
+            TVector.Store(c + lane, c0);
+            TVector.Store(c + stride + lane, c1);
+            TVector.Store(c + (2 * stride) + lane, c2);
+            TVector.Store(c + (3 * stride) + lane, c3);
         }
     }
 

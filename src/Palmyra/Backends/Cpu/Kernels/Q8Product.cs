@@ -96,7 +96,8 @@ internal readonly unsafe struct Q8Product<TVector, TIntegers> : IProduct
 
                 for (int lane = 0; lane < PanelLayout.PanelRows; lane += TVector.Count)
                 {
-                    TVector.Store(toScale + lane, TVector.LoadFiniteHalf((ushort*)(group + IntegerBytes) + lane));
+                    TIntegers code = TIntegers.LoadRaised((ushort*)(group + IntegerBytes) + lane) & TIntegers.Create(RaisedHalf.Mask);
+                    TVector.Store(toScale + lane, TIntegers.AsFloats(code) * TVector.Create(RaisedHalf.Factor));
                 }
             }
         }

@@ -13,7 +13,7 @@ namespace Palmyra.Backends.Cpu.Kernels;
 //             So an output's bits depend on its row, its column and K alone, as with PanelProduct, and equal those of Q8Tiles
 //   tails     columns beyond K are zero inputs; rows beyond M are zero inputs
 //   bounds    |input| <= 32767, |weight| <= 128: a group's sum stays below 2^27.1
-// The sums of a panel stay in c, in the nearest cache, between groups: one load, one store and one multiply-add for 32 products.
+// Narrower vectors pass the panel several times, each time for other outputs, from the second-level cache after the first.
 // Cost: for 16 outputs and 32 inputs 544 bytes and about 60 instructions at 512 bits.
 // Measured: MEASURED_Q8ROWS
 internal static unsafe class Q8Rows
@@ -37,6 +37,7 @@ internal static unsafe class Q8Rows
     /// <param name="panel">The panel.</param>
     /// <param name="groups">Groups of the matrix.</param>
     /// <param name="rows">Rows.</param>
+    /// <remarks>Constants go to the loops as arguments, so that the compiler keeps them in registers: it would load each from memory at every use.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Add<TVector, TIntegers>(float* c, nint stride, int* inputs, byte* panel, int groups, int rows)
         where TVector : struct, IVector<TVector>
@@ -45,32 +46,36 @@ internal static unsafe class Q8Rows
         switch (rows)
         {
             case 4:
-                Rows4<TVector, TIntegers>(c, stride, inputs, panel, groups);
+                Rows4<TVector, TIntegers>(c, stride, inputs, panel, groups, RaisedHalf.Mask, RaisedHalf.Factor);
                 break;
             case 2:
-                Rows2<TVector, TIntegers>(c, stride, inputs, panel, groups);
+                Rows2<TVector, TIntegers>(c, stride, inputs, panel, groups, RaisedHalf.Mask, RaisedHalf.Factor);
                 break;
             default:
-                Rows1<TVector, TIntegers>(c, stride, inputs, panel, groups);
+                Rows1<TVector, TIntegers>(c, stride, inputs, panel, groups, RaisedHalf.Mask, RaisedHalf.Factor);
                 break;
         }
     }
 
     /// <summary>One row by one panel.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows1<TVector, TIntegers>(float* c, nint stride, int* inputs, byte* panel, int groups)
+    private static void Rows1<TVector, TIntegers>(float* c, nint stride, int* inputs, byte* panel, int groups, int scaleMask, float scaleFactor)
         where TVector : struct, IVector<TVector>
         where TIntegers : struct, IIntegers<TIntegers, TVector>
     {
-        for (int group = 0; group < groups; group++)
+        TIntegers mask = TIntegers.Create(scaleMask);
+        TVector factor = TVector.Create(scaleFactor);
+        for (int lane = 0; lane < PanelLayout.PanelRows; lane += TVector.Count)
         {
-            Prefetch(panel + PrefetchDistance);
-            for (int lane = 0; lane < PanelLayout.PanelRows; lane += TVector.Count)
+            TVector c0 = TVector.Load(c + lane);
+            byte* pairs = panel + (2 * lane);
+            ushort* scales = (ushort*)(panel + IntegerBytes) + lane;
+            int* a = inputs;
+            for (int group = 0; group < groups; group++)
             {
+                Prefetch(pairs + PrefetchDistance);
                 TIntegers s0 = TIntegers.Zero;
                 TIntegers t0 = TIntegers.Zero;
-                byte* pairs = panel + (2 * lane);
-                int* a = inputs;
                 int* end = a + (1 * PairsInGroup);
                 while (a != end)
                 {
@@ -86,30 +91,36 @@ internal static unsafe class Q8Rows
                     a += 4;
                 }
 
-                TVector scale = TVector.LoadFiniteHalf((ushort*)(panel + IntegerBytes) + lane);
-                TVector.Store(c + lane, TVector.MultiplyAdd(TIntegers.ToFloats(s0 + t0), scale, TVector.Load(c + lane)));
+                TVector scale = TIntegers.AsFloats(TIntegers.LoadRaised(scales) & mask) * factor;
+                c0 = TVector.MultiplyAdd(TIntegers.ToFloats(s0 + t0), scale, c0);
+                pairs += PanelLayout.ScaleBytes;
+                scales += GroupBytes / sizeof(ushort);
             }
 
-            panel += GroupBytes;
-            inputs += 1 * PairsInGroup;
+            TVector.Store(c + lane, c0);
         }
     }
 
     /// <summary>2 rows by one panel.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows2<TVector, TIntegers>(float* c, nint stride, int* inputs, byte* panel, int groups)
+    private static void Rows2<TVector, TIntegers>(float* c, nint stride, int* inputs, byte* panel, int groups, int scaleMask, float scaleFactor)
         where TVector : struct, IVector<TVector>
         where TIntegers : struct, IIntegers<TIntegers, TVector>
     {
-        for (int group = 0; group < groups; group++)
+        TIntegers mask = TIntegers.Create(scaleMask);
+        TVector factor = TVector.Create(scaleFactor);
+        for (int lane = 0; lane < PanelLayout.PanelRows; lane += TVector.Count)
         {
-            Prefetch(panel + PrefetchDistance);
-            for (int lane = 0; lane < PanelLayout.PanelRows; lane += TVector.Count)
+            TVector c0 = TVector.Load(c + lane);
+            TVector c1 = TVector.Load(c + stride + lane);
+            byte* pairs = panel + (2 * lane);
+            ushort* scales = (ushort*)(panel + IntegerBytes) + lane;
+            int* a = inputs;
+            for (int group = 0; group < groups; group++)
             {
+                Prefetch(pairs + PrefetchDistance);
                 TIntegers s0 = TIntegers.Zero;
                 TIntegers s1 = TIntegers.Zero;
-                byte* pairs = panel + (2 * lane);
-                int* a = inputs;
                 int* end = a + (2 * PairsInGroup);
                 while (a != end)
                 {
@@ -129,33 +140,42 @@ internal static unsafe class Q8Rows
                     a += 8;
                 }
 
-                TVector scale = TVector.LoadFiniteHalf((ushort*)(panel + IntegerBytes) + lane);
-                TVector.Store(c + lane, TVector.MultiplyAdd(TIntegers.ToFloats(s0), scale, TVector.Load(c + lane)));
-                TVector.Store(c + stride + lane, TVector.MultiplyAdd(TIntegers.ToFloats(s1), scale, TVector.Load(c + stride + lane)));
+                TVector scale = TIntegers.AsFloats(TIntegers.LoadRaised(scales) & mask) * factor;
+                c0 = TVector.MultiplyAdd(TIntegers.ToFloats(s0), scale, c0);
+                c1 = TVector.MultiplyAdd(TIntegers.ToFloats(s1), scale, c1);
+                pairs += PanelLayout.ScaleBytes;
+                scales += GroupBytes / sizeof(ushort);
             }
 
-            panel += GroupBytes;
-            inputs += 2 * PairsInGroup;
+            TVector.Store(c + lane, c0);
+            TVector.Store(c + stride + lane, c1);
         }
     }
 
     /// <summary>4 rows by one panel.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows4<TVector, TIntegers>(float* c, nint stride, int* inputs, byte* panel, int groups)
+    private static void Rows4<TVector, TIntegers>(float* c, nint stride, int* inputs, byte* panel, int groups, int scaleMask, float scaleFactor)
         where TVector : struct, IVector<TVector>
         where TIntegers : struct, IIntegers<TIntegers, TVector>
     {
-        for (int group = 0; group < groups; group++)
+        TIntegers mask = TIntegers.Create(scaleMask);
+        TVector factor = TVector.Create(scaleFactor);
+        for (int lane = 0; lane < PanelLayout.PanelRows; lane += TVector.Count)
         {
-            Prefetch(panel + PrefetchDistance);
-            for (int lane = 0; lane < PanelLayout.PanelRows; lane += TVector.Count)
+            TVector c0 = TVector.Load(c + lane);
+            TVector c1 = TVector.Load(c + stride + lane);
+            TVector c2 = TVector.Load(c + (2 * stride) + lane);
+            TVector c3 = TVector.Load(c + (3 * stride) + lane);
+            byte* pairs = panel + (2 * lane);
+            ushort* scales = (ushort*)(panel + IntegerBytes) + lane;
+            int* a = inputs;
+            for (int group = 0; group < groups; group++)
             {
+                Prefetch(pairs + PrefetchDistance);
                 TIntegers s0 = TIntegers.Zero;
                 TIntegers s1 = TIntegers.Zero;
                 TIntegers s2 = TIntegers.Zero;
                 TIntegers s3 = TIntegers.Zero;
-                byte* pairs = panel + (2 * lane);
-                int* a = inputs;
                 int* end = a + (4 * PairsInGroup);
                 while (a != end)
                 {
@@ -183,15 +203,19 @@ internal static unsafe class Q8Rows
                     a += 16;
                 }
 
-                TVector scale = TVector.LoadFiniteHalf((ushort*)(panel + IntegerBytes) + lane);
-                TVector.Store(c + lane, TVector.MultiplyAdd(TIntegers.ToFloats(s0), scale, TVector.Load(c + lane)));
-                TVector.Store(c + stride + lane, TVector.MultiplyAdd(TIntegers.ToFloats(s1), scale, TVector.Load(c + stride + lane)));
-                TVector.Store(c + (2 * stride) + lane, TVector.MultiplyAdd(TIntegers.ToFloats(s2), scale, TVector.Load(c + (2 * stride) + lane)));
-                TVector.Store(c + (3 * stride) + lane, TVector.MultiplyAdd(TIntegers.ToFloats(s3), scale, TVector.Load(c + (3 * stride) + lane)));
+                TVector scale = TIntegers.AsFloats(TIntegers.LoadRaised(scales) & mask) * factor;
+                c0 = TVector.MultiplyAdd(TIntegers.ToFloats(s0), scale, c0);
+                c1 = TVector.MultiplyAdd(TIntegers.ToFloats(s1), scale, c1);
+                c2 = TVector.MultiplyAdd(TIntegers.ToFloats(s2), scale, c2);
+                c3 = TVector.MultiplyAdd(TIntegers.ToFloats(s3), scale, c3);
+                pairs += PanelLayout.ScaleBytes;
+                scales += GroupBytes / sizeof(ushort);
             }
 
-            panel += GroupBytes;
-            inputs += 4 * PairsInGroup;
+            TVector.Store(c + lane, c0);
+            TVector.Store(c + stride + lane, c1);
+            TVector.Store(c + (2 * stride) + lane, c2);
+            TVector.Store(c + (3 * stride) + lane, c3);
         }
     }
 

@@ -18,6 +18,9 @@ internal unsafe interface IIntegers<T, TVector>
     /// <summary>Loads two signed bytes a lane as two 16-bit integers.</summary>
     static abstract T LoadBytes(void* source);
 
+    /// <summary>Loads 16 bits a lane as the sign, exponent and fraction of a float, to be cut out with <c>RaisedHalf.Mask</c>.</summary>
+    static abstract T LoadRaised(ushort* source);
+
     static abstract void Store(void* destination, T value);
 
     static abstract T operator +(T left, T right);

@@ -30,6 +30,9 @@ internal readonly unsafe struct Integers128 : IIntegers<Integers128, Floats128>
         new(Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(long*)source).AsSByte()).AsInt32());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Integers128 LoadRaised(ushort* source) => new((Vector128.WidenLower(Vector64.Load(source).ToVector128Unsafe()) << 16).AsInt32() >> 3);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(void* destination, Integers128 value) => value._value.Store((int*)destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -34,6 +34,9 @@ internal readonly unsafe struct Integers256 : IIntegers<Integers256, Floats256>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Integers256 LoadRaised(ushort* source) => new((Vector256.WidenLower(Vector128.Load(source).ToVector256Unsafe()) << 16).AsInt32() >> 3);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(void* destination, Integers256 value) => value._value.Store((int*)destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -22,6 +22,9 @@ internal readonly unsafe struct Integers32 : IIntegers<Integers32, Floats32>
     public static Integers32 LoadBytes(void* source) => Of(((sbyte*)source)[0], ((sbyte*)source)[1]);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Integers32 LoadRaised(ushort* source) => new((*source << 16) >> 3);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(void* destination, Integers32 value) => *(int*)destination = value._value;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

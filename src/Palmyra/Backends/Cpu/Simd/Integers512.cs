@@ -34,6 +34,9 @@ internal readonly unsafe struct Integers512 : IIntegers<Integers512, Floats512>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Integers512 LoadRaised(ushort* source) => new((Vector512.WidenLower(Vector256.Load(source).ToVector512Unsafe()) << 16).AsInt32() >> 3);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(void* destination, Integers512 value) => value._value.Store((int*)destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
