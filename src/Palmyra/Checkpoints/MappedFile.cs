@@ -49,6 +49,20 @@ internal sealed unsafe class MappedFile : ByteSource
         }
     }
 
+    /// <summary>Copies a whole file to a stream.</summary>
+    /// <exception cref="CheckpointException">The file cannot be read.</exception>
+    public static void Copy(string path, Stream destination)
+    {
+        const int Piece = 1 << 20;
+        using var source = new MappedFile(path);
+        for (long at = 0; at < source.Length;)
+        {
+            ReadOnlySpan<byte> piece = source.Slice(at, (int)Math.Min(Piece, source.Length - at));
+            destination.Write(piece);
+            at += piece.Length;
+        }
+    }
+
     /// <inheritdoc/>
     public override long Length { get; }
 

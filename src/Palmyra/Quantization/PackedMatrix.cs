@@ -75,6 +75,22 @@ public sealed class PackedMatrix
     public static string NameOf(IEnumerable<string> tensors, MatrixFormat format) =>
         $"{string.Join(" + ", tensors)}.{format.ToString().ToLower(CultureInfo.InvariantCulture)}";
 
+    /// <summary>What a safetensors file with packed tensors states about itself.</summary>
+    public static IReadOnlyDictionary<string, string> FileMetadata { get; } =
+        new Dictionary<string, string> { ["format"] = "pt", [LayoutKey] = Layout };
+
+    /// <summary>The tensor of a matrix to be saved packed, aligned so that a reader can use it where it is mapped.</summary>
+    /// <param name="tensors">The names of the tensors it is stacked of.</param>
+    /// <param name="rows">Rows of the matrix.</param>
+    /// <param name="cols">Columns of the matrix.</param>
+    /// <param name="format">Q8 or Q4.</param>
+    /// <param name="bytes">Gives the panels' bytes.</param>
+    public static TensorSource Source(IEnumerable<string> tensors, int rows, int cols, MatrixFormat format, TensorBytes bytes) =>
+        new(NameOf(tensors, format), ElementType.U8, [PanelLayout.Panels(rows), PanelLayout.PanelBytes(format, cols)], bytes)
+        {
+            Alignment = PanelLayout.Alignment,
+        };
+
     /// <summary>The bytes of a panel.</summary>
     /// <param name="panel">The panel, from 0.</param>
     public ReadOnlySpan<byte> Panel(int panel)

@@ -40,6 +40,23 @@ public sealed class ModelSizeTests
         Assert.Equal(size.WeightBytes(MatrixFormat.F16), size.WeightBytes(MatrixFormat.BF16));
     }
 
+    [Theory]
+    [InlineData(MatrixFormat.Q8, 34)]
+    [InlineData(MatrixFormat.Q4, 18)]
+    public void Integers_take_a_byte_or_half_one_and_a_scale_for_thirty_two(MatrixFormat format, int groupBytes)
+    {
+        var size = new ModelSize(Of("gpt2"));
+        long vectors = (12L * 13 * 768) + (2 * 768);
+        long layers = 12L * 12 * 768 * 768;
+
+        // 50,257 tokens are 3,142 panels of 16 rows; the position table stays as it is.
+        long tokens = 3142L * 16 * 768;
+        Assert.Equal((4 * vectors) + (4 * 1024 * 768) + ((layers + tokens) / 32 * groupBytes), size.WeightBytes(format));
+        Assert.Equal((layers + tokens) / 32 * groupBytes, size.BytesReadPerToken(format));
+        var half = new ModelSize(Of("gpt2") with { StoredType = "float16" });
+        Assert.Equal(size.WeightBytes(format) - (2 * 1024 * 768), half.WeightBytes(format));
+    }
+
     [Fact]
     public void Matrix_products_are_twelve_LCC_and_the_head()
     {

@@ -123,10 +123,11 @@ public sealed partial class ReferenceBackend : IBackend
     private static void LoadGroups(ReferenceMatrix matrix, WeightView weight)
     {
         var panels = new MatrixPanels(weight, matrix.Format);
-        var panel = new byte[panels.PanelBytes];
         for (int first = 0; first < weight.Rows; first += PanelLayout.PanelRows)
         {
-            panels.Copy(first / PanelLayout.PanelRows, panel);
+            int index = first / PanelLayout.PanelRows;
+            Span<byte> panel = matrix.Panels.AsSpan(index * panels.PanelBytes, panels.PanelBytes);
+            panels.Copy(index, panel);
             for (int row = first; row < Math.Min(first + PanelLayout.PanelRows, weight.Rows); row++)
             {
                 PanelLayout.CopyRow(matrix.Format, panel, row - first, matrix.Data.AsSpan(row * weight.Cols, weight.Cols));
