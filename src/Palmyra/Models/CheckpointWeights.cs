@@ -79,6 +79,10 @@ public sealed class CheckpointWeights
         ? part.Matrix.Format
         : View(matrix).StoredFormat;
 
+    /// <summary>The format of the matrix that a tensor of the file holds packed; null if it holds none, or none that is used.</summary>
+    /// <param name="tensor">Its name in the file.</param>
+    public MatrixFormat? PackedFormat(string tensor) => _packed.Values.FirstOrDefault(part => part.Matrix.Name == tensor).Matrix?.Format;
+
     // A packed tensor stands for all the tensors its matrix is stacked of.
     private void FindPacked(MatrixEntries matrix, IReadOnlyDictionary<string, TensorView> tensors)
     {
