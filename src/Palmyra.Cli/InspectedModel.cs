@@ -1,3 +1,4 @@
+using Palmyra.Backends;
 using Palmyra.Checkpoints;
 using Palmyra.Models;
 
@@ -50,6 +51,9 @@ internal sealed class InspectedModel : IDisposable
 
     /// <summary>The files the weights lie in.</summary>
     public IReadOnlyList<string> WeightFiles => HasWeights ? _checkpoint!.WeightFiles : [];
+
+    /// <summary>What opening it takes in a format; null where there are no weights.</summary>
+    public LoadingMemory? Loading(MatrixFormat? format) => _weights is null ? null : LoadingMemory.Of(Config, _weights, format);
 
     /// <summary>Tensors the model has no use for.</summary>
     public IReadOnlyList<string> Unexpected { get; } = [];

@@ -116,7 +116,10 @@ internal sealed class ModelOptions
     public int ThreadCount(ParseResult parsed) => parsed.GetValue(Threads) ?? Environment.ProcessorCount;
 
     /// <summary>The format the options name; null for the checkpoint's own.</summary>
-    public MatrixFormat? Format(ParseResult parsed) => parsed.GetValue(DType) switch
+    public MatrixFormat? Format(ParseResult parsed) => FormatOf(parsed.GetValue(DType));
+
+    /// <summary>The format a word of --dtype means; null for the checkpoint's own.</summary>
+    public static MatrixFormat? FormatOf(string? word) => word switch
     {
         "f32" => MatrixFormat.F32,
         "f16" => MatrixFormat.F16,

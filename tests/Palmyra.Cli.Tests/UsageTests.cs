@@ -30,6 +30,8 @@ public sealed class UsageTests
     [InlineData("Give one thing to score; found TEXT and --ids.", "score", "Once upon", "--ids", "1,2")]
     [InlineData("--dtype was expected to be q8 or q4; found 'f16'.", "quantize", "a", "b", "--dtype", "f16")]
     [InlineData("--backend and --threads are for scoring --text.", "quantize", "a", "b", "--threads", "2")]
+    [InlineData("--dtype is for --memory; the card lists every format.", "inspect", "gpt2", "--dtype", "q8")]
+    [InlineData("Give --list or --memory, not both.", "inspect", "gpt2", "--list", "--memory")]
     [InlineData("at most 512 together", "bench", "--prompt-tokens", "500", "--decode-tokens", "100")]
     public void A_wrong_command_line_exits_with_2(string message, params string[] arguments) =>
         CommandLine.Run(arguments).Refuses(2, message);

@@ -49,12 +49,17 @@ public sealed class CheckpointWeights
 
         Refuse(missing, where, "lacks tensors that config.json calls for: ");
         Refuse(misshapen, where, "has tensors of other shapes than config.json says: ");
-        var used = _tensors.Values.Concat(_packed.Values.Select(part => part.Matrix.Tensor)).Select(tensor => tensor.Name).ToHashSet(StringComparer.Ordinal);
+        TensorView[] found = [.. _tensors.Values.Concat(_packed.Values.Select(part => part.Matrix.Tensor)).Distinct()];
+        Bytes = found.Sum(tensor => tensor.Count * tensor.Type.Size());
+        var used = found.Select(tensor => tensor.Name).ToHashSet(StringComparer.Ordinal);
         Unexpected = [.. tensors.Keys.Where(name => !used.Contains(name) && !map.IsIgnorable(name)).Order(StringComparer.Ordinal)];
     }
 
     /// <summary>Tensors that the model has no use for and that are no known buffer, in ordinal order.</summary>
     public IReadOnlyList<string> Unexpected { get; }
+
+    /// <summary>Bytes of the tensors the model is read from.</summary>
+    public long Bytes { get; }
 
     /// <summary>The view of a tensor, to be passed to <see cref="TransformerLoader.Load"/>; of a packed matrix, the tensor's rows of it.</summary>
     /// <exception cref="CheckpointException">The rows are packed and damaged.</exception>

@@ -46,6 +46,12 @@ public sealed class ModelSize
     /// <param name="elementBytes">Bytes an element takes: 4 in Palmyra's cache, 2 in a half-precision one.</param>
     public long CacheBytesPerToken(int elementBytes) => 2L * _config.Layers * _config.Width * elementBytes;
 
+    /// <summary>Bytes of the rows a step writes to: activations of every row, hidden states and logits of the selected ones. See <see cref="Workspace"/>.</summary>
+    /// <param name="rows">Tokens in the step.</param>
+    /// <param name="selected">How many of them the head reads: one for each sequence.</param>
+    public long WorkspaceBytes(int rows, int selected) =>
+        sizeof(float) * (((long)rows * ((6L * _config.Width) + _config.HiddenWidth)) + (selected * ((long)_config.Width + _config.VocabularySize)));
+
     /// <summary>
     /// The count mesh-transformer-jax reports for a GPT-J trained over <paramref name="shards"/> model-parallel shards: every shard keeps
     /// its own copy of both norm vectors, of the feed-forward's output bias and of the embedding's bias.

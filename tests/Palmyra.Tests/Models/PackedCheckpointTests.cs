@@ -54,6 +54,17 @@ public sealed class PackedCheckpointTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Cases))]
+    public void On_the_cpu_too_it_is_the_model_that_was_quantised_while_loading(string name, MatrixFormat format)
+    {
+        using LanguageModel original = LanguageModel.Open(Fixtures.Path($"models/{name}"), new LanguageModelOptions { Format = format });
+        original.Save(_folder.Root);
+        using LanguageModel packed = LanguageModel.Open(_folder.Root);
+        Assert.Equal(format, packed.Transformer.Weights.Blocks[0].Qkv.Format);
+        Assert.Equal(Scores(original), Scores(packed));
+    }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
     public void The_file_says_what_it_is_and_its_panels_are_aligned(string name, MatrixFormat format)
     {
         using (LanguageModel model = Open(Fixtures.Path($"models/{name}")))
