@@ -24,7 +24,7 @@ internal sealed class SpeedReport
         var size = new ModelSize(model.Config);
         _name = name;
         _backend = model.Backend.Description;
-        _format = model.Weights.Blocks[0].Up.Format;
+        _format = model.Weights.Head.Format;
         (_promptTokens, _decodeTokens, _load, _first, _rounds) = (promptTokens, decodeTokens, loadSeconds, firstSeconds, rounds);
         _bytesPerToken = size.BytesReadPerToken(_format);
 

@@ -131,7 +131,8 @@ public static partial class SafetensorsWriter
             if (DataAlignment % tensor.Alignment != 0 || tensor.Length % tensor.Alignment != 0)
             {
                 throw new ArgumentException(
-                    $"Tensor '{tensor.Name}' of {tensor.Length} bytes cannot be aligned to {tensor.Alignment}: a divisor of both {DataAlignment} and its length was expected.",
+                    $"Tensor '{tensor.Name}' of {tensor.Length} bytes cannot be aligned to {tensor.Alignment}: "
+                    + $"a divisor of both {DataAlignment} and its length was expected.",
                     nameof(tensors));
             }
         }

@@ -7,8 +7,9 @@ namespace Palmyra.Models;
 
 /// <summary>Matches the tensors a checkpoint holds with the ones its configuration calls for.</summary>
 /// <remarks>
-/// A matrix may be floats, or packed in Q8 or Q4 as one tensor for all it is stacked of. Names with and without <see cref="WeightMap.Prefix"/> are accepted. Missing and misshapen tensors refuse the checkpoint and are named;
-/// unexpected ones are reported by <see cref="Unexpected"/> and ignored, as transformers does.
+/// A matrix may be floats, or packed in Q8 or Q4 as one tensor for all it is stacked of. Names with and without
+/// <see cref="WeightMap.Prefix"/> are accepted. Missing and misshapen tensors refuse the checkpoint and are named; unexpected ones are
+/// reported by <see cref="Unexpected"/> and ignored, as transformers does.
 /// </remarks>
 public sealed class CheckpointWeights
 {

@@ -9,13 +9,14 @@ namespace Palmyra.Quantization;
 /// <param name="Matrices">The error of every matrix that was packed, in the model's order.</param>
 public sealed record QuantizationReport(MatrixFormat Format, long BytesBefore, long BytesAfter, IReadOnlyList<MatrixError> Matrices)
 {
-    /// <summary>The relative error over all packed numbers that are not exact: the root of the mean of the matrices' squares, weighed by size.</summary>
+    /// <summary>The matrices' relative errors together: the root of the mean of their squares, each weighed by its number of elements.</summary>
     public double RelativeRms
     {
         get
         {
             double elements = Matrices.Sum(matrix => (double)matrix.Rows * matrix.Cols);
-            return elements == 0 ? 0 : Math.Sqrt(Matrices.Sum(matrix => matrix.RelativeRms * matrix.RelativeRms * matrix.Rows * matrix.Cols) / elements);
+            double squares = Matrices.Sum(matrix => matrix.RelativeRms * matrix.RelativeRms * matrix.Rows * matrix.Cols);
+            return elements == 0 ? 0 : Math.Sqrt(squares / elements);
         }
     }
 }

@@ -41,7 +41,7 @@ public static class Quantizer
         }
 
         using Checkpoint checkpoint = Checkpoint.Open(folderOrHubId);
-        if (Path.GetFullPath(destination).TrimEnd(Path.DirectorySeparatorChar) == Path.GetFullPath(checkpoint.Folder).TrimEnd(Path.DirectorySeparatorChar))
+        if (FullPath(destination) == FullPath(checkpoint.Folder))
         {
             throw new ArgumentException($"{destination}: this is the model's own folder, which would be lost; write to another.", nameof(destination));
         }
@@ -151,6 +151,8 @@ public static class Quantizer
         ModelConfigWriter.WriteQuantization(json, format);
         json.WriteEndObject();
     }
+
+    private static string FullPath(string folder) => Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
 
     private static long Bytes(Checkpoint checkpoint)
     {
