@@ -1,3 +1,4 @@
+using Palmyra.Backends;
 using Palmyra.Checkpoints;
 using Palmyra.Models;
 
@@ -7,6 +8,7 @@ namespace Palmyra.Cli;
 internal sealed class InspectedModel : IDisposable
 {
     private readonly Checkpoint? _checkpoint;
+    private readonly CheckpointWeights? _weights;
 
     public InspectedModel(ModelPreset preset)
     {
@@ -25,7 +27,8 @@ internal sealed class InspectedModel : IDisposable
             Config = ModelConfigReader.ReadFile(checkpoint.ConfigPath);
             HasWeights = Directory.EnumerateFiles(checkpoint.Folder).Any(file =>
                 Path.GetFileName(file) is "model.safetensors" or "model.safetensors.index.json" or "pytorch_model.bin" or "pytorch_model.bin.index.json");
-            Unexpected = HasWeights ? new CheckpointWeights(Config, checkpoint.Tensors, checkpoint.Folder).Unexpected : [];
+            _weights = HasWeights ? new CheckpointWeights(Config, checkpoint.Tensors, checkpoint.Folder) : null;
+            Unexpected = _weights?.Unexpected ?? [];
         }
         catch
         {
@@ -49,20 +52,25 @@ internal sealed class InspectedModel : IDisposable
     /// <summary>The files the weights lie in.</summary>
     public IReadOnlyList<string> WeightFiles => HasWeights ? _checkpoint!.WeightFiles : [];
 
+    /// <summary>What opening it takes in a format; null where there are no weights.</summary>
+    public LoadingMemory? Loading(MatrixFormat? format) => _weights is null ? null : LoadingMemory.Of(Config, _weights, format);
+
     /// <summary>Tensors the model has no use for.</summary>
     public IReadOnlyList<string> Unexpected { get; } = [];
 
-    /// <summary>The number types of the stored tensors, each once.</summary>
+    /// <summary>The number types of the stored tensors, each once; packed matrices by their format, Q8 or Q4.</summary>
     public IReadOnlyList<string> StoredTypes => HasWeights
-        ? [.. _checkpoint!.Tensors.Values.Select(tensor => tensor.Type.ToString()).Distinct().Order(StringComparer.Ordinal)]
+        ? [.. _checkpoint!.Tensors.Values.Select(TypeOf).Distinct().Order(StringComparer.Ordinal)]
         : [];
 
     /// <summary>The tensors: as stored, or as the family would store them.</summary>
     public IEnumerable<(string Name, IReadOnlyList<long> Shape, string Type)> Tensors => HasWeights
-        ? _checkpoint!.Tensors.Values.Select(tensor => (tensor.Name, tensor.Shape, tensor.Type.ToString()))
+        ? _checkpoint!.Tensors.Values.Select(tensor => (tensor.Name, tensor.Shape, TypeOf(tensor)))
         : new WeightMap(Config).All
             .Where(entry => Preset is not { ComputedPositions: true } || entry.Name != "transformer.wpe.weight")
             .Select(entry => (entry.Name, entry.FileShape, "-"));
+
+    private string TypeOf(TensorView tensor) => _weights?.PackedFormat(tensor.Name)?.ToString() ?? tensor.Type.ToString();
 
     public void Dispose() => _checkpoint?.Dispose();
 }

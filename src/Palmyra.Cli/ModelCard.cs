@@ -13,7 +13,7 @@ internal sealed class ModelCard(InspectedModel model)
     private readonly ModelSize _size = new(model.Config);
     private readonly FlopCount? _flops = model.Preset is { Runnable: null } ? null : new FlopCount(model.Config);
 
-    private static MatrixFormat[] Formats => [MatrixFormat.F32, MatrixFormat.F16, MatrixFormat.BF16];
+    private static MatrixFormat[] Formats => Enum.GetValues<MatrixFormat>();
 
     private string PositionEncoding => model.Preset is { ComputedPositions: true }
         ? "sinusoidal"

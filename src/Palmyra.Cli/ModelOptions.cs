@@ -41,7 +41,8 @@ internal sealed class ModelOptions
     /// <summary>Adds the options to a command.</summary>
     /// <param name="command">The command.</param>
     /// <param name="model">Whether --model and --split-regex are among them: not where the model is an argument and no text is read.</param>
-    public void AddTo(Command command, bool model = true)
+    /// <param name="dtype">Whether --dtype is among them: not where a model opens as it is stored.</param>
+    public void AddTo(Command command, bool model = true, bool dtype = true)
     {
         if (model)
         {
@@ -49,7 +50,11 @@ internal sealed class ModelOptions
             command.Add(SplitRegex);
         }
 
-        command.Add(DType);
+        if (dtype)
+        {
+            command.Add(DType);
+        }
+
         command.Add(Backend);
         command.Add(Threads);
         command.Validators.Add(result =>
@@ -111,7 +116,10 @@ internal sealed class ModelOptions
     public int ThreadCount(ParseResult parsed) => parsed.GetValue(Threads) ?? Environment.ProcessorCount;
 
     /// <summary>The format the options name; null for the checkpoint's own.</summary>
-    public MatrixFormat? Format(ParseResult parsed) => parsed.GetValue(DType) switch
+    public MatrixFormat? Format(ParseResult parsed) => FormatOf(parsed.GetValue(DType));
+
+    /// <summary>The format a word of --dtype means; null for the checkpoint's own.</summary>
+    public static MatrixFormat? FormatOf(string? word) => word switch
     {
         "f32" => MatrixFormat.F32,
         "f16" => MatrixFormat.F16,

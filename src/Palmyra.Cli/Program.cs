@@ -13,5 +13,6 @@ var root = new RootCommand("Runs, scores and measures GPT-2, GPT-Neo and GPT-J m
     InspectCommand.Create(),
     VerifyCommand.Create(),
     BenchCommand.Create(),
+    QuantizeCommand.Create(),
 };
 return await Invocation.RunAsync(root, args);

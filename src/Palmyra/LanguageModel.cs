@@ -2,6 +2,7 @@ using Palmyra.Backends;
 using Palmyra.Checkpoints;
 using Palmyra.Generation;
 using Palmyra.Models;
+using Palmyra.Quantization;
 using Palmyra.Tokenization;
 
 namespace Palmyra;
@@ -70,8 +71,7 @@ public sealed class LanguageModel : IDisposable
             string folder = checkpoint.Folder;
             Task<GptTokenizer> tokenizer = Task.Run(() => GptTokenizer.Open(folder, options.Tokenizer), CancellationToken.None);
             var weights = new CheckpointWeights(config, checkpoint.Tensors, folder);
-            MatrixFormat format = options.Format ?? FormatOf(weights.StoredType);
-            Transformer transformer = TransformerLoader.Load(config, backend, format, weights.View, options.Progress, cancellation);
+            Transformer transformer = TransformerLoader.Load(config, backend, options.Format, weights.View, options.Progress, cancellation);
             return new LanguageModel(folder, tokenizer, transformer, weights.Unexpected);
         }
         catch
@@ -87,23 +87,34 @@ public sealed class LanguageModel : IDisposable
     /// files and generation_config.json are copied from <see cref="Folder"/>.
     /// </remarks>
     /// <param name="folder">Where to; made if missing.</param>
-    /// <param name="type">F32, F16 or BF16; as the weights are stored in memory if null.</param>
+    /// <param name="format">How matrices are stored in the file, by <see cref="StorageFormat"/>; as they are in memory if null.</param>
     /// <param name="cancellation">Stops the writing.</param>
     /// <exception cref="Diagnostics.CheckpointException">The folder cannot be written, or a file to be copied cannot be read.</exception>
-    public void Save(string folder, ElementType? type = null, CancellationToken cancellation = default)
+    /// <exception cref="Diagnostics.BackendException">A weight does not fit the format.</exception>
+    public void Save(string folder, MatrixFormat? format = null, CancellationToken cancellation = default)
     {
-        ElementType stored = type ?? TypeOf(Transformer.Weights.Tokens.Format);
+        TransformerWeights weights = Transformer.Weights;
+        MatrixFormat layers = format ?? weights.Blocks[0].Up.Format;
+        MatrixFormat floats = layers.IsGrouped() ? weights.Positions?.Format ?? MatrixFormat.F32 : layers;
         var others = new Dictionary<string, Action<Stream>>
         {
-            ["config.json"] = stream => ModelConfigWriter.Write(Config, NameOf(stored), stream),
+            ["config.json"] = stream => ModelConfigWriter.Write(Config, ModelConfigWriter.Name(TransformerWriter.TypeOf(floats)), stream, layers),
         };
-        foreach (string name in TokenizerFolder.Files.Prepend(GenerationOptionsReader.FileName).Where(name => File.Exists(Path.Combine(Folder, name))))
+        foreach ((string name, string path) in SideFiles(Folder))
         {
-            others[name] = stream => Copy(Path.Combine(Folder, name), stream);
+            others[name] = stream => MappedFile.Copy(path, stream);
         }
 
-        SafetensorsWriter.WriteFolder(folder, TransformerWriter.Tensors(Transformer, stored), others: others, cancellation: cancellation);
+        IReadOnlyDictionary<string, string>? metadata = layers.IsGrouped() ? PackedMatrix.FileMetadata : null;
+        SafetensorsWriter.WriteFolder(
+            folder, TransformerWriter.Tensors(Transformer, format), metadata: metadata, others: others, cancellation: cancellation);
     }
+
+    /// <summary>The files that go with a model wherever it is saved: its tokenizer's and generation_config.json.</summary>
+    internal static IEnumerable<(string Name, string Path)> SideFiles(string folder) =>
+        TokenizerFolder.Files.Prepend(GenerationOptionsReader.FileName)
+            .Select(name => (name, Path.Combine(folder, name)))
+            .Where(file => File.Exists(file.Item2));
 
     /// <summary>Gives the weights back and disposes the backend.</summary>
     public void Dispose()
@@ -111,36 +122,4 @@ public sealed class LanguageModel : IDisposable
         Transformer.Dispose();
         Backend.Dispose();
     }
-
-    private static void Copy(string path, Stream destination)
-    {
-        using var source = new MappedFile(path);
-        for (long at = 0; at < source.Length;)
-        {
-            ReadOnlySpan<byte> piece = source.Slice(at, (int)Math.Min(1 << 20, source.Length - at));
-            destination.Write(piece);
-            at += piece.Length;
-        }
-    }
-
-    private static ElementType TypeOf(MatrixFormat format) => format switch
-    {
-        MatrixFormat.F16 => ElementType.F16,
-        MatrixFormat.BF16 => ElementType.BF16,
-        _ => ElementType.F32,
-    };
-
-    private static string NameOf(ElementType type) => type switch
-    {
-        ElementType.F16 => "float16",
-        ElementType.BF16 => "bfloat16",
-        _ => "float32",
-    };
-
-    private static MatrixFormat FormatOf(ElementType type) => type switch
-    {
-        ElementType.F16 => MatrixFormat.F16,
-        ElementType.BF16 => MatrixFormat.BF16,
-        _ => MatrixFormat.F32,
-    };
 }

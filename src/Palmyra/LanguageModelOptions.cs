@@ -9,7 +9,8 @@ public sealed record LanguageModelOptions
     /// <summary>Where it runs; a CPU backend with all processors if null. The model disposes it.</summary>
     public IBackend? Backend { get; init; }
 
-    /// <summary>How matrices are stored in memory; as the checkpoint stores them if null (64-bit floats become 32-bit).</summary>
+    /// <summary>How matrices are stored in memory, by <see cref="Models.StorageFormat"/>; each as the checkpoint stores it if null.</summary>
+    /// <remarks>64-bit floats become 32-bit.</remarks>
     public MatrixFormat? Format { get; init; }
 
     /// <summary>Which weights to read where a folder has several, such as "fp16"; null for the plain ones.</summary>

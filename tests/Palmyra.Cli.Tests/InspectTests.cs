@@ -34,6 +34,8 @@ public sealed class InspectTests
             weights in f32          24,203,531,136 B            24.2 GB
             weights in f16          12,103,488,384 B            12.1 GB
             weights in bf16         12,103,488,384 B            12.1 GB
+            weights in q8            6,431,593,344 B            6.43 GB
+            weights in q4            3,406,582,656 B            3.41 GB
             cache a token, 32 bits         917,504 B  1.88 GB for 2,048
             cache a token, 16 bits         458,752 B   940 MB for 2,048
 
@@ -75,6 +77,43 @@ public sealed class InspectTests
         Assert.Equal(12_952_938_780, paper.GetProperty("n_parameters").GetInt64());
         Assert.Equal(12_853_386_240, paper.GetProperty("runnable_n_parameters").GetInt64());
         Assert.False(presets.Single(preset => preset.GetProperty("name").GetString() == "megatron-11b").GetProperty("runnable").GetBoolean());
+    }
+
+    [Fact]
+    public void Memory_of_a_preset_is_told_in_every_format()
+    {
+        RunResult result = CommandLine.Run("inspect", "gpt-j-6b", "--memory", "--dtype", "q8");
+        Assert.Equal((0, string.Empty), (result.ExitCode, result.Error));
+        Assert.Equal(
+            """
+            gpt-j-6b
+
+            weights in f32                     24,203,531,136 B  24.2 GB
+            weights in f16                     12,103,488,384 B  12.1 GB
+            weights in bf16                    12,103,488,384 B  12.1 GB
+            weights in q8                       6,431,593,344 B  6.43 GB
+            weights in q4                       3,406,582,656 B  3.41 GB
+            cache a token, 32 bits                    917,504 B   918 kB
+              a context of 2,048                1,879,048,192 B  1.88 GB
+            cache a token, 16 bits                    458,752 B   459 kB
+              a context of 2,048                  939,524,096 B   940 MB
+            logits of a sequence                      201,600 B   202 kB
+            working rows, 512 tokens a step        84,104,064 B  84.1 MB
+            one sequence of 2,048, weights q8   8,394,745,600 B  8.39 GB
+
+            """,
+            result.Output.ReplaceLineEndings("\n"));
+    }
+
+    [Fact]
+    public void Memory_of_a_folder_tells_what_loading_copies()
+    {
+        JsonElement memory = CommandLine.Run("inspect", Fixtures.Path("models/gptj"), "--memory", "--json").JsonLines().Single();
+        JsonElement loading = memory.GetProperty("loading");
+        Assert.Equal("stored", loading.GetProperty("dtype").GetString());
+        Assert.Equal(memory.GetProperty("weight_bytes").GetProperty("f32").GetInt64(), loading.GetProperty("copied_bytes").GetInt64());
+        Assert.Equal(0, loading.GetProperty("in_place_bytes").GetInt64());
+        Assert.Equal(loading.GetProperty("mapped_bytes").GetInt64() + loading.GetProperty("copied_bytes").GetInt64(), loading.GetProperty("peak_bytes").GetInt64());
     }
 
     [Fact]

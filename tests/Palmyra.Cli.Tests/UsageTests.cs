@@ -7,7 +7,7 @@ namespace Palmyra.Cli.Tests;
 public sealed class UsageTests
 {
     [Theory]
-    [InlineData("A command is missing: generate, embed, tokenize, score, inspect, verify, bench.")]
+    [InlineData("A command is missing: generate, embed, tokenize, score, inspect, verify, bench, quantize.")]
     [InlineData("'inspct' is unknown here. Did you mean 'inspect'?", "inspct")]
     [InlineData("'--jsn' is no option of this command. Did you mean '--json'?", "inspect", "--jsn")]
     [InlineData("Did you mean 'gpt-j-6b'?", "inspect", "gpt-j6b")]
@@ -15,7 +15,7 @@ public sealed class UsageTests
     [InlineData("megatron-11b cannot be run.", "bench", "--preset", "megatron-11b")]
     [InlineData("names a preset, which has a shape but no weights", "generate", "a", "--model", "palmyra-small")]
     [InlineData("--threads is for the cpu backend", "generate", "a", "--backend", "reference", "--threads", "2")]
-    [InlineData("--dtype was expected to be auto, f32, f16 or bf16; found 'f64'.", "generate", "a", "--dtype", "f64")]
+    [InlineData("--dtype was expected to be auto, f32, f16, bf16, q8 or q4; found 'f64'.", "generate", "a", "--dtype", "f64")]
     [InlineData("--top-k was expected to be a whole number; found 'many'.", "generate", "a", "--top-k", "many")]
     [InlineData("--early-stopping was expected to be false, true or never; found 'nevr'. Did you mean 'never'?", "generate", "a", "--early-stopping", "nevr")]
     [InlineData("--backend was expected to be cpu or reference; found 'gpu'. See", "generate", "a", "--backend", "gpu")]
@@ -28,6 +28,10 @@ public sealed class UsageTests
     [InlineData("--normalize divides one vector a text", "embed", "a", "--pooling", "none", "--normalize")]
     [InlineData("--window was expected to be 2 to 512; found 513.", "score", "Once upon", "--window", "513")]
     [InlineData("Give one thing to score; found TEXT and --ids.", "score", "Once upon", "--ids", "1,2")]
+    [InlineData("--dtype was expected to be q8 or q4; found 'f16'.", "quantize", "a", "b", "--dtype", "f16")]
+    [InlineData("--backend and --threads are for scoring --text.", "quantize", "a", "b", "--threads", "2")]
+    [InlineData("--dtype is for --memory; the card lists every format.", "inspect", "gpt2", "--dtype", "q8")]
+    [InlineData("Give --list or --memory, not both.", "inspect", "gpt2", "--list", "--memory")]
     [InlineData("at most 512 together", "bench", "--prompt-tokens", "500", "--decode-tokens", "100")]
     public void A_wrong_command_line_exits_with_2(string message, params string[] arguments) =>
         CommandLine.Run(arguments).Refuses(2, message);

@@ -54,7 +54,7 @@ public sealed class LanguageModelTests : IDisposable
         }
 
         using LanguageModel saved = LanguageModel.Open(_folder);
-        saved.Save(_folder, ElementType.BF16);
+        saved.Save(_folder, MatrixFormat.BF16);
         foreach (string name in new[] { "merges.txt", "vocab.json", "tokenizer_config.json", "generation_config.json" })
         {
             Assert.Equal(File.ReadAllBytes(Path.Combine(DefaultModel.Folder, name)), File.ReadAllBytes(Path.Combine(_folder, name)));
@@ -72,7 +72,7 @@ public sealed class LanguageModelTests : IDisposable
         Dictionary<string, byte[]> before = Directory.GetFiles(_folder).ToDictionary(file => file, File.ReadAllBytes);
         using var cancellation = new CancellationTokenSource();
         cancellation.Cancel();
-        Assert.ThrowsAny<OperationCanceledException>(() => model.Save(_folder, ElementType.F16, cancellation.Token));
+        Assert.ThrowsAny<OperationCanceledException>(() => model.Save(_folder, MatrixFormat.F16, cancellation.Token));
         Assert.Equal(before, Directory.GetFiles(_folder).ToDictionary(file => file, File.ReadAllBytes));
     }
 

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Palmyra.Backends;
 using Palmyra.Checkpoints;
 using Palmyra.Diagnostics;
 using Palmyra.Models;
@@ -17,12 +18,31 @@ internal static class InspectCommand
             Arity = ArgumentArity.ZeroOrOne,
         };
         var list = CommandOption.Flag("--list", "List the presets, or with MODEL its tensors.");
+        var memory = CommandOption.Flag("--memory", "Show what running it takes: weights in each format, loading, cache and working rows.");
         var json = CommandOption.Json();
+        var options = new ModelOptions();
         var command = new Command("inspect", "Show a model's hyper-parameters, parameter count, memory and FLOPs a token.")
         {
-            model, list, json,
+            model, list, memory, options.DType, json,
         };
-        command.SetAction(parsed => Run(parsed.GetValue(model), parsed.GetValue(list), parsed.GetValue(json)));
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(list) && result.GetValue(memory))
+            {
+                result.AddError("Give --list or --memory, not both.");
+            }
+            else if (result.GetResult(options.DType) is { Implicit: false } && !result.GetValue(memory))
+            {
+                result.AddError("--dtype is for --memory; the card lists every format.");
+            }
+        });
+        command.SetAction(parsed =>
+        {
+            string? name = parsed.GetValue(model);
+            return parsed.GetValue(memory)
+                ? ShowMemory(name ?? DefaultModel.Folder, options.Format(parsed), parsed.GetValue(json))
+                : Run(name, parsed.GetValue(list), parsed.GetValue(json));
+        });
         return command;
     }
 
@@ -46,6 +66,22 @@ internal static class InspectCommand
         else
         {
             new ModelCard(model).WriteText(Console.Out);
+        }
+
+        return ExitCode.Done;
+    }
+
+    private static int ShowMemory(string name, MatrixFormat? format, bool json)
+    {
+        using InspectedModel model = Find(name);
+        var card = new MemoryCard(model, format);
+        if (json)
+        {
+            Terminal.Json(card.WriteJson);
+        }
+        else
+        {
+            card.WriteText(Console.Out);
         }
 
         return ExitCode.Done;

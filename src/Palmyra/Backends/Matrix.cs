@@ -29,6 +29,13 @@ public abstract class Matrix : IDisposable
     /// <summary>Bytes of memory the matrix occupies, padding included.</summary>
     public abstract long Bytes { get; }
 
+    /// <summary>Copies bytes of a Q8 or Q4 matrix as <see cref="Quantization.PanelLayout"/> has them, for a backend that keeps them or can give them.</summary>
+    /// <remarks>Saving asks for this first, because quantising the values that ReadMatrix gives may find other integers for the same numbers.</remarks>
+    /// <param name="offset">The first byte, counted from the first panel.</param>
+    /// <param name="destination">Filled completely.</param>
+    /// <returns>Whether it was; otherwise the values have to do.</returns>
+    public virtual bool TryCopyPanels(long offset, Span<byte> destination) => false;
+
     /// <summary>Gives the memory back. Using the matrix afterwards is an error.</summary>
     public abstract void Dispose();
 }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.InteropServices;
 
 namespace Palmyra.Checkpoints;
@@ -13,6 +14,12 @@ public abstract class ByteSource : IDisposable
     /// <exception cref="ArgumentOutOfRangeException">The range is not inside the source.</exception>
     public abstract ReadOnlySpan<byte> Slice(long offset, int count);
 
+    /// <summary>Holds bytes [offset, offset + length) where they are until the lease is disposed, also after the source itself is.</summary>
+    /// <remarks>Any thread may ask and give back.</remarks>
+    /// <exception cref="ArgumentOutOfRangeException">The range is not inside the source.</exception>
+    /// <exception cref="ObjectDisposedException">The source is disposed.</exception>
+    public abstract ByteLease Lease(long offset, long length);
+
     /// <summary>A source over an array.</summary>
     public static ByteSource Of(ReadOnlyMemory<byte> bytes) => new MemorySource(bytes);
 
@@ -21,6 +28,14 @@ public abstract class ByteSource : IDisposable
 
     /// <summary>Releases the file.</summary>
     public abstract void Dispose();
+
+    private protected void RequireInside(long offset, long length)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, Length);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, Length - offset);
+    }
 
     private sealed class MemorySource(ReadOnlyMemory<byte> bytes) : ByteSource
     {
@@ -31,6 +46,13 @@ public abstract class ByteSource : IDisposable
             ArgumentOutOfRangeException.ThrowIfNegative(offset);
             ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, bytes.Length);
             return bytes.Span.Slice((int)offset, count);
+        }
+
+        public override unsafe ByteLease Lease(long offset, long length)
+        {
+            RequireInside(offset, length);
+            MemoryHandle pin = bytes.Pin();
+            return new ByteLease((nint)pin.Pointer + (nint)offset, length, pin.Dispose);
         }
 
         public override void Dispose()
@@ -50,6 +72,13 @@ public abstract class ByteSource : IDisposable
             (long first, long skip) = Math.DivRem(offset, sizeof(float));
             int elements = (int)((skip + count + sizeof(float) - 1) / sizeof(float));
             return MemoryMarshal.AsBytes(values.AsSpan((int)first, elements)).Slice((int)skip, count);
+        }
+
+        public override ByteLease Lease(long offset, long length)
+        {
+            RequireInside(offset, length);
+            GCHandle pin = GCHandle.Alloc(values, GCHandleType.Pinned);
+            return new ByteLease(pin.AddrOfPinnedObject() + (nint)offset, length, pin.Free);
         }
 
         public override void Dispose()

@@ -1,4 +1,5 @@
 using System.IO.MemoryMappedFiles;
+using Microsoft.Win32.SafeHandles;
 using Palmyra.Diagnostics;
 
 namespace Palmyra.Checkpoints;
@@ -48,6 +49,20 @@ internal sealed unsafe class MappedFile : ByteSource
         }
     }
 
+    /// <summary>Copies a whole file to a stream.</summary>
+    /// <exception cref="CheckpointException">The file cannot be read.</exception>
+    public static void Copy(string path, Stream destination)
+    {
+        const int Piece = 1 << 20;
+        using var source = new MappedFile(path);
+        for (long at = 0; at < source.Length;)
+        {
+            ReadOnlySpan<byte> piece = source.Slice(at, (int)Math.Min(Piece, source.Length - at));
+            destination.Write(piece);
+            at += piece.Length;
+        }
+    }
+
     /// <inheritdoc/>
     public override long Length { get; }
 
@@ -55,11 +70,25 @@ internal sealed unsafe class MappedFile : ByteSource
     public override ReadOnlySpan<byte> Slice(long offset, int count)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        ArgumentOutOfRangeException.ThrowIfNegative(offset);
-        ArgumentOutOfRangeException.ThrowIfNegative(count);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, Length);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, Length - offset);
+        RequireInside(offset, count);
         return new ReadOnlySpan<byte>(_start + offset, count);
+    }
+
+    /// <inheritdoc/>
+    public override ByteLease Lease(long offset, long length)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        RequireInside(offset, length);
+        if (_view is null)
+        {
+            return new ByteLease(0, 0, () => { });
+        }
+
+        // The view's handle counts those who hold its pointer, and unmaps when it is disposed and the last has let go.
+        SafeMemoryMappedViewHandle handle = _view.SafeMemoryMappedViewHandle;
+        byte* pointer = null;
+        handle.AcquirePointer(ref pointer);
+        return new ByteLease((nint)(_start + offset), length, handle.ReleasePointer);
     }
 
     /// <inheritdoc/>

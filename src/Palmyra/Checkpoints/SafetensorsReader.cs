@@ -72,7 +72,7 @@ public static class SafetensorsReader
         foreach ((string name, Entry entry) in entries)
         {
             tensors.Add(name, new TensorView(
-                name, entry.Type, entry.Shape, TensorView.RowMajor(entry.Shape), source, dataStart + entry.Begin, path));
+                name, entry.Type, entry.Shape, TensorView.RowMajor(entry.Shape), source, dataStart + entry.Begin, path) { Metadata = pairs });
         }
 
         metadata = pairs;

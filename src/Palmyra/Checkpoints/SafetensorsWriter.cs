@@ -10,7 +10,7 @@ namespace Palmyra.Checkpoints;
 
 /// <summary>Writes the safetensors container, streaming: of the model only one piece of one tensor is in memory at a time.</summary>
 /// <remarks>
-/// Tensors are laid out by falling element size, then by name, so that each is aligned and equal models give equal files. Files are
+/// Tensors are laid out by falling alignment, then by name, so that each is aligned and equal models give equal files. Files are
 /// replaced by rename: whatever goes wrong, the old file survives and no temporary one is left behind.
 /// </remarks>
 public static partial class SafetensorsWriter
@@ -19,7 +19,11 @@ public static partial class SafetensorsWriter
     public const long DefaultMaxShardSize = 5_000_000_000;
 
     private const int Piece = 1 << 20;
-    private const int HeaderAlignment = 8;
+    private const int LengthBytes = 8;
+
+    // A line of the processor's caches: what kernels that read a file where it is mapped want its first tensor to begin at.
+    private const int DataAlignment = 64;
+
     private const string SingleFile = "model.safetensors";
     private const string IndexFile = "model.safetensors.index.json";
 
@@ -123,9 +127,17 @@ public static partial class SafetensorsWriter
             {
                 throw new ArgumentException($"The name '{tensor.Name}' is reserved or given to two tensors.", nameof(tensors));
             }
+
+            if (DataAlignment % tensor.Alignment != 0 || tensor.Length % tensor.Alignment != 0)
+            {
+                throw new ArgumentException(
+                    $"Tensor '{tensor.Name}' of {tensor.Length} bytes cannot be aligned to {tensor.Alignment}: "
+                    + $"a divisor of both {DataAlignment} and its length was expected.",
+                    nameof(tensors));
+            }
         }
 
-        return [.. tensors.OrderByDescending(tensor => tensor.Type.Size()).ThenBy(tensor => tensor.Name, StringComparer.Ordinal)];
+        return [.. tensors.OrderByDescending(tensor => tensor.Alignment).ThenBy(tensor => tensor.Name, StringComparer.Ordinal)];
     }
 
     private static List<TensorSource[]> Split(TensorSource[] tensors, long maxShardSize)
@@ -154,7 +166,7 @@ public static partial class SafetensorsWriter
         Stream stream, TensorSource[] tensors, IReadOnlyDictionary<string, string>? metadata, CancellationToken cancellation)
     {
         byte[] header = Header(tensors, metadata);
-        Span<byte> length = stackalloc byte[8];
+        Span<byte> length = stackalloc byte[LengthBytes];
         BinaryPrimitives.WriteInt64LittleEndian(length, header.Length);
         stream.Write(length);
         stream.Write(header);
@@ -209,8 +221,8 @@ public static partial class SafetensorsWriter
             json.WriteEndObject();
         }
 
-        // Padding with spaces keeps the data aligned, as the reference implementation does.
-        while (bytes.WrittenCount % HeaderAlignment != 0)
+        // Padding with spaces keeps the data aligned, as the reference implementation does (to 8 bytes).
+        while ((LengthBytes + bytes.WrittenCount) % DataAlignment != 0)
         {
             bytes.Write(" "u8);
         }

@@ -4,6 +4,7 @@ namespace Palmyra.Checkpoints;
 public sealed class TensorSource
 {
     private readonly TensorBytes _bytes;
+    private readonly int? _alignment;
 
     /// <summary>Describes a tensor whose bytes come from a callback.</summary>
     /// <param name="name">Its name in the file.</param>
@@ -39,6 +40,9 @@ public sealed class TensorSource
 
     /// <summary>The number of elements.</summary>
     public long Count { get; }
+
+    /// <summary>What its place in the file is a multiple of; the size of an element unless stated. <see cref="Length"/> must be a multiple too.</summary>
+    public int Alignment { get => _alignment ?? Type.Size(); init => _alignment = value; }
 
     /// <summary>The number of bytes.</summary>
     public long Length => Count * Type.Size();

@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using Palmyra.Diagnostics;
 
 namespace Palmyra.Checkpoints;
@@ -42,6 +43,9 @@ public sealed class TensorView
 
     /// <summary>The number of elements.</summary>
     public long Count => Shape.Aggregate(1L, (a, b) => checked(a * b));
+
+    /// <summary>What its file states about itself: the pairs of a safetensors file's <c>__metadata__</c>; empty for the others.</summary>
+    public IReadOnlyDictionary<string, string> Metadata { get; init; } = ReadOnlyDictionary<string, string>.Empty;
 
     internal ByteSource Source { get; }
 

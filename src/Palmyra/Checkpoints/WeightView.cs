@@ -1,23 +1,25 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using Palmyra.Backends;
 using Palmyra.Diagnostics;
+using Palmyra.Quantization;
 
 namespace Palmyra.Checkpoints;
 
 /// <summary>A matrix [rows = outputs, cols = inputs] as a checkpoint holds it, possibly transposed, possibly stacked from several tensors.</summary>
 /// <remarks>
-/// This is what <see cref="Backends.IBackend.LoadMatrix"/> reads. It hides the element type, GPT-2's [in, out] orientation and the three
-/// separate q, k, v matrices of GPT-J and GPT-Neo; it holds no numbers itself.
+/// This is what <see cref="Backends.IBackend.LoadMatrix"/> reads. It hides the element type, GPT-2's [in, out] orientation, the three
+/// separate q, k, v matrices of GPT-J and GPT-Neo, and matrices stored in panels of integers; it holds no numbers itself.
 /// </remarks>
 public sealed class WeightView
 {
-    private readonly Part[] _parts;
+    private readonly IPart[] _parts;
 
-    private WeightView(Part[] parts)
+    private WeightView(IPart[] parts)
     {
         _parts = parts;
         Cols = parts[0].Cols;
-        foreach (Part part in parts)
+        foreach (IPart part in parts)
         {
             if (part.Cols != Cols)
             {
@@ -38,8 +40,11 @@ public sealed class WeightView
     /// <summary>The names of the tensors it is made of, for messages.</summary>
     public string Name => string.Join(" + ", _parts.Select(part => part.Tensor.Name));
 
-    /// <summary>The element type of its first tensor.</summary>
-    public ElementType Type => _parts[0].Tensor.Type;
+    /// <summary>The format that holds its numbers exactly as they are stored: F32 where its tensors differ in type; 64-bit floats round to it.</summary>
+    public MatrixFormat StoredFormat => Array.TrueForAll(_parts, part => part.Format == _parts[0].Format) ? _parts[0].Format : MatrixFormat.F32;
+
+    /// <summary>The panels it is stored in, whole; null if it is stored as floats, or if this is a part of such a matrix or more than one.</summary>
+    public PackedMatrix? Packed => _parts is [PackedPart { IsWhole: true } whole] ? whole.Matrix : null;
 
     /// <summary>Views a two-dimensional tensor.</summary>
     /// <param name="tensor">[out, in], or [in, out] if <paramref name="transposed"/>; a vector counts as one row.</param>
@@ -59,17 +64,47 @@ public sealed class WeightView
         long rowStride = vector ? cols : tensor.Strides[0];
         long colStride = tensor.Strides[^1];
         return new WeightView([transposed
-            ? new Part(tensor, cols, rows, colStride, rowStride)
-            : new Part(tensor, rows, cols, rowStride, colStride)]);
+            ? new FloatPart(tensor, cols, rows, colStride, rowStride)
+            : new FloatPart(tensor, rows, cols, rowStride, colStride)]);
+    }
+
+    /// <summary>Views a matrix stored in panels of integers: <see cref="Packed"/>, and its exact values as floats.</summary>
+    /// <param name="tensor">U8 [panels, bytes of a panel], see <see cref="PanelLayout"/>.</param>
+    /// <param name="rows">Outputs.</param>
+    /// <param name="cols">Inputs.</param>
+    /// <param name="format">Q8 or Q4.</param>
+    /// <exception cref="CheckpointException">The tensor is not the bytes of such a matrix.</exception>
+    public static WeightView OfPacked(TensorView tensor, int rows, int cols, MatrixFormat format) =>
+        OfPacked(new PackedMatrix(tensor, rows, cols, format), 0, rows);
+
+    /// <summary>Views rows [firstRow, firstRow + rows) of a matrix stored in panels. Neighbours stacked again are one.</summary>
+    public static WeightView OfPacked(PackedMatrix matrix, int firstRow, int rows)
+    {
+        ArgumentNullException.ThrowIfNull(matrix);
+        ArgumentOutOfRangeException.ThrowIfNegative(firstRow);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(rows);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(rows, matrix.Rows - firstRow);
+        return new WeightView([new PackedPart(matrix, firstRow, rows)]);
     }
 
     /// <summary>One matrix on top of the other: rows add up, columns agree.</summary>
     public static WeightView Stack(params ReadOnlySpan<WeightView> views)
     {
-        var parts = new List<Part>();
+        var parts = new List<IPart>();
         foreach (WeightView view in views)
         {
-            parts.AddRange(view._parts);
+            foreach (IPart part in view._parts)
+            {
+                // q, k and v are asked for one by one; where the file has them stacked already they are one matrix again.
+                if (part is PackedPart next && parts is [.., PackedPart last] && next.Matrix == last.Matrix && next.FirstRow == last.FirstRow + last.Rows)
+                {
+                    parts[^1] = last with { Rows = last.Rows + next.Rows };
+                }
+                else
+                {
+                    parts.Add(part);
+                }
+            }
         }
 
         return new WeightView([.. parts]);
@@ -88,7 +123,7 @@ public sealed class WeightView
     {
         for (int i = 0; i < count; i++)
         {
-            (Part part, int local) = Find(row + i);
+            (IPart part, int local) = Find(row + i);
             part.CopyRow(local, destination.Slice(i * Cols, Cols));
         }
     }
@@ -99,16 +134,16 @@ public sealed class WeightView
     {
         for (int i = 0; i < count;)
         {
-            (Part part, int local) = Find(row + i);
+            (IPart part, int local) = Find(row + i);
             int run = Math.Min(count - i, part.Rows - local);
             part.CopyPanel(local, run, stride, destination[i..]);
             i += run;
         }
     }
 
-    private (Part Part, int Row) Find(int row)
+    private (IPart Part, int Row) Find(int row)
     {
-        foreach (Part part in _parts)
+        foreach (IPart part in _parts)
         {
             if (row < part.Rows)
             {
@@ -121,9 +156,58 @@ public sealed class WeightView
         throw new ArgumentOutOfRangeException(nameof(row));
     }
 
-    private sealed record Part(TensorView Tensor, int Rows, int Cols, long RowStride, long ColStride)
+    private interface IPart
+    {
+        TensorView Tensor { get; }
+
+        int Rows { get; }
+
+        int Cols { get; }
+
+        MatrixFormat Format { get; }
+
+        void CopyRow(int row, Span<float> destination);
+
+        void CopyPanel(int row, int count, int stride, Span<float> destination);
+    }
+
+    private sealed record PackedPart(PackedMatrix Matrix, int FirstRow, int Rows) : IPart
+    {
+        public bool IsWhole => Rows == Matrix.Rows;
+
+        public TensorView Tensor => Matrix.Tensor;
+
+        public int Cols => Matrix.Cols;
+
+        public MatrixFormat Format => Matrix.Format;
+
+        public void CopyRow(int row, Span<float> destination) => Matrix.CopyRow(FirstRow + row, destination);
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void CopyPanel(int row, int count, int stride, Span<float> destination)
+        {
+            var values = new float[Cols];
+            for (int i = 0; i < count; i++)
+            {
+                CopyRow(row + i, values);
+                for (int k = 0; k < values.Length; k++)
+                {
+                    destination[(k * stride) + i] = values[k];
+                }
+            }
+        }
+    }
+
+    private sealed record FloatPart(TensorView Tensor, int Rows, int Cols, long RowStride, long ColStride) : IPart
     {
         private const int Tile = 128;
+
+        public MatrixFormat Format => Tensor.Type switch
+        {
+            ElementType.F16 => MatrixFormat.F16,
+            ElementType.BF16 => MatrixFormat.BF16,
+            _ => MatrixFormat.F32,
+        };
 
         public void CopyRow(int row, Span<float> destination) => CopyRun(row * RowStride, ColStride, destination[..Cols]);
 

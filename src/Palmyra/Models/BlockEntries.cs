@@ -39,6 +39,10 @@ public sealed class BlockEntries
     /// <summary>Its bias.</summary>
     public required WeightEntry DownBias { get; init; }
 
+    /// <summary>Its four matrices in the order a token meets them.</summary>
+    public IEnumerable<MatrixEntries> Matrices =>
+        new[] { Qkv, [Out], [Up], [Down] }.Select(parts => new MatrixEntries(MatrixRole.Layer, parts));
+
     /// <summary>All of them in the order a token meets them.</summary>
     public IEnumerable<WeightEntry> All =>
         new[] { Norm1Gain, Norm1Bias }

@@ -1,5 +1,7 @@
 using System.Text.Json;
 using Palmyra.Backends;
+using Palmyra.Checkpoints;
+using Palmyra.Quantization;
 
 namespace Palmyra.Models;
 
@@ -10,7 +12,8 @@ public static class ModelConfigWriter
     /// <param name="config">The hyper-parameters.</param>
     /// <param name="storedType">The weights' type in transformers' names: float32, float16 or bfloat16.</param>
     /// <param name="destination">Where to; stays open.</param>
-    public static void Write(ModelConfig config, string storedType, Stream destination)
+    /// <param name="packed">Q8 or Q4 if matrices are stored so; null or a format of floats if not.</param>
+    public static void Write(ModelConfig config, string storedType, Stream destination, MatrixFormat? packed = null)
     {
         using var json = new Utf8JsonWriter(destination, new JsonWriterOptions { Indented = true });
         json.WriteStartObject();
@@ -55,8 +58,34 @@ public static class ModelConfigWriter
 
         WriteTokens(config, json);
         json.WriteString("torch_dtype", storedType);
+        if (packed is MatrixFormat format && format.IsGrouped())
+        {
+            WriteQuantization(json, format);
+        }
+
         json.WriteEndObject();
     }
+
+    /// <summary>The key of <c>config.json</c> that says how matrices are quantised.</summary>
+    internal const string QuantizationKey = "quantization_config";
+
+    /// <summary>Says that matrices are packed: transformers refuses a method it does not know instead of misreading the file.</summary>
+    internal static void WriteQuantization(Utf8JsonWriter json, MatrixFormat format)
+    {
+        json.WriteStartObject(QuantizationKey);
+        json.WriteString("quant_method", "palmyra");
+        json.WriteString("format", format.ToString().ToLowerInvariant());
+        json.WriteString("layout", PackedMatrix.Layout);
+        json.WriteEndObject();
+    }
+
+    /// <summary>The name transformers gives a type of floats.</summary>
+    public static string Name(ElementType type) => type switch
+    {
+        ElementType.F16 => "float16",
+        ElementType.BF16 => "bfloat16",
+        _ => "float32",
+    };
 
     /// <summary>The name transformers gives an activation.</summary>
     public static string Name(Activation activation) => activation switch

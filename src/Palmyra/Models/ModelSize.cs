@@ -1,4 +1,5 @@
 using Palmyra.Backends;
+using Palmyra.Quantization;
 
 namespace Palmyra.Models;
 
@@ -31,17 +32,25 @@ public sealed class ModelSize
     public long HeadParameters => (_map.Head ?? _map.Tokens).Count;
 
     /// <summary>Bytes of all weights in memory: matrices in <paramref name="format"/>, gains and biases in 32 bits.</summary>
-    /// <param name="format">How matrices are stored.</param>
+    /// <param name="format">How matrices are stored, by <see cref="StorageFormat"/>.</param>
     public long WeightBytes(MatrixFormat format) =>
-        _map.All.Sum(entry => entry.Count * (entry.IsVector ? sizeof(float) : ElementBytes(format)));
+        _map.Vectors.Sum(entry => entry.Count * sizeof(float)) + _map.Matrices.Sum(matrix => MatrixBytes(matrix, format));
 
     /// <summary>Bytes of weights that one decoded token makes the machine read, embedding rows left out: what bounds decoding.</summary>
     /// <param name="format">How matrices are stored.</param>
-    public long BytesReadPerToken(MatrixFormat format) => (LayerMatrixParameters + HeadParameters) * ElementBytes(format);
+    public long BytesReadPerToken(MatrixFormat format) => _map.Matrices
+        .Where(matrix => matrix.Role is MatrixRole.Layer or MatrixRole.Head || (matrix.Role == MatrixRole.Tokens && _map.Head is null))
+        .Sum(matrix => MatrixBytes(matrix, format));
 
     /// <summary>Bytes of keys and values a cached token takes over all layers: 2·L·C elements.</summary>
     /// <param name="elementBytes">Bytes an element takes: 4 in Palmyra's cache, 2 in a half-precision one.</param>
     public long CacheBytesPerToken(int elementBytes) => 2L * _config.Layers * _config.Width * elementBytes;
+
+    /// <summary>Bytes of the rows a step writes to: activations of every row, hidden states and logits of the selected ones. See <see cref="Workspace"/>.</summary>
+    /// <param name="rows">Tokens in the step.</param>
+    /// <param name="selected">How many of them the head reads: one for each sequence.</param>
+    public long WorkspaceBytes(int rows, int selected) =>
+        sizeof(float) * (((long)rows * ((6L * _config.Width) + _config.HiddenWidth)) + (selected * ((long)_config.Width + _config.VocabularySize)));
 
     /// <summary>
     /// The count mesh-transformer-jax reports for a GPT-J trained over <paramref name="shards"/> model-parallel shards: every shard keeps
@@ -65,12 +74,25 @@ public sealed class ModelSize
         return Parameters + ((((shards - 1) * copied) + shards) * _config.Width);
     }
 
-    /// <summary>Bytes an element of a matrix takes.</summary>
-    /// <param name="format">How matrices are stored.</param>
-    public static int ElementBytes(MatrixFormat format) => format switch
+    /// <summary>Bytes of a matrix.</summary>
+    /// <param name="format">How it is stored.</param>
+    /// <param name="rows">Outputs.</param>
+    /// <param name="cols">Inputs.</param>
+    public static long MatrixBytes(MatrixFormat format, int rows, int cols) => format switch
     {
-        MatrixFormat.F32 => 4,
-        MatrixFormat.F16 or MatrixFormat.BF16 => 2,
-        _ => throw new ArgumentOutOfRangeException(nameof(format)),
+        MatrixFormat.F32 => (long)rows * cols * sizeof(float),
+        MatrixFormat.F16 or MatrixFormat.BF16 => (long)rows * cols * sizeof(ushort),
+        _ => PanelLayout.Bytes(format, rows, cols),
+    };
+
+    private long MatrixBytes(MatrixEntries matrix, MatrixFormat format) =>
+        MatrixBytes(StorageFormat.For(matrix.Role, format, FloatFormat(_config.StoredType)), matrix.Rows, matrix.Cols);
+
+    // The position table's: a model of integers keeps it as the checkpoint has it.
+    private static MatrixFormat FloatFormat(string? storedType) => storedType switch
+    {
+        "float16" => MatrixFormat.F16,
+        "bfloat16" => MatrixFormat.BF16,
+        _ => MatrixFormat.F32,
     };
 }

@@ -9,14 +9,14 @@ public static class TransformerLoader
     /// <summary>Loads every weight.</summary>
     /// <param name="config">The hyper-parameters.</param>
     /// <param name="backend">Where to put the weights.</param>
-    /// <param name="format">How matrices are stored; gains and biases stay 32-bit.</param>
+    /// <param name="format">How matrices are stored, by <see cref="StorageFormat"/>; each as its source has it if null. Gains and biases are 32-bit.</param>
     /// <param name="source">Gives the view of a tensor, [outputs, inputs] whatever the file's orientation.</param>
     /// <param name="progress">Told the share of parameters loaded, 0 to 1; or null.</param>
     /// <param name="cancellation">Looked at between tensors; what was loaded is given back.</param>
     public static Transformer Load(
         ModelConfig config,
         IBackend backend,
-        MatrixFormat format,
+        MatrixFormat? format,
         Func<WeightEntry, WeightView> source,
         IProgress<double>? progress = null,
         CancellationToken cancellation = default)
@@ -27,20 +27,20 @@ public static class TransformerLoader
         long loaded = 0;
         try
         {
-            Matrix tokens = LoadMatrix(map.Tokens);
-            Matrix? positions = map.Positions is null ? null : LoadMatrix(map.Positions);
+            Matrix tokens = LoadMatrix(MatrixRole.Tokens, map.Tokens);
+            Matrix? positions = map.Positions is null ? null : LoadMatrix(MatrixRole.Positions, map.Positions);
             Block[] blocks = [.. map.Blocks.Select(block => new Block(
                 LoadVector(block.Norm1Gain),
                 LoadVector(block.Norm1Bias),
-                LoadMatrix([.. block.Qkv]),
+                LoadMatrix(MatrixRole.Layer, [.. block.Qkv]),
                 LoadOptional(block.QkvBias),
-                LoadMatrix(block.Out),
+                LoadMatrix(MatrixRole.Layer, block.Out),
                 LoadOptional(block.OutBias),
                 LoadOptional(block.Norm2Gain),
                 LoadOptional(block.Norm2Bias),
-                LoadMatrix(block.Up),
+                LoadMatrix(MatrixRole.Layer, block.Up),
                 LoadVector(block.UpBias),
-                LoadMatrix(block.Down),
+                LoadMatrix(MatrixRole.Layer, block.Down),
                 LoadVector(block.DownBias)))];
             var weights = new TransformerWeights(
                 tokens,
@@ -48,7 +48,7 @@ public static class TransformerLoader
                 blocks,
                 LoadVector(map.NormGain),
                 LoadVector(map.NormBias),
-                map.Head is null ? tokens : LoadMatrix(map.Head),
+                map.Head is null ? tokens : LoadMatrix(MatrixRole.Head, map.Head),
                 LoadOptional(map.HeadBias));
             return new Transformer(config, weights, backend);
         }
@@ -58,11 +58,11 @@ public static class TransformerLoader
             throw;
         }
 
-        Matrix LoadMatrix(params WeightEntry[] entries)
+        Matrix LoadMatrix(MatrixRole role, params WeightEntry[] entries)
         {
             cancellation.ThrowIfCancellationRequested();
             WeightView view = entries.Length == 1 ? source(entries[0]) : WeightView.Stack([.. entries.Select(source)]);
-            Matrix matrix = backend.LoadMatrix(view, format);
+            Matrix matrix = backend.LoadMatrix(view, StorageFormat.For(role, format, view.StoredFormat));
             owned.Add(matrix);
             Report(entries);
             return matrix;

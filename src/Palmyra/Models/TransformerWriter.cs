@@ -1,5 +1,6 @@
 using Palmyra.Backends;
 using Palmyra.Checkpoints;
+using Palmyra.Quantization;
 
 namespace Palmyra.Models;
 
@@ -7,65 +8,60 @@ namespace Palmyra.Models;
 public static class TransformerWriter
 {
     /// <summary>Every tensor under its Hugging Face name and in its file orientation; a tied head is left out, as safetensors asks.</summary>
-    /// <remarks>One matrix at a time is read back, when the writer comes to it.</remarks>
+    /// <remarks>
+    /// One matrix at a time is read back, when the writer comes to it. A matrix of Q8 or Q4 is one tensor, packed; gains and biases are F32
+    /// beside such. <see cref="PackedMatrix.FileMetadata"/> must go into the file with them.
+    /// </remarks>
     /// <param name="model">The model.</param>
-    /// <param name="type">The type to store: F32, F16 or BF16, rounded to nearest even.</param>
-    public static IReadOnlyList<TensorSource> Tensors(Transformer model, ElementType type)
+    /// <param name="format">How matrices are stored, by <see cref="StorageFormat"/>; as they are in memory if null. Rounds to nearest even.</param>
+    public static IReadOnlyList<TensorSource> Tensors(Transformer model, MatrixFormat? format = null)
     {
         var map = new WeightMap(model.Config);
         TransformerWeights weights = model.Weights;
         var reader = new WeightReader(model.Backend);
         var tensors = new List<TensorSource>();
-
-        AddMatrix(map.Tokens, weights.Tokens);
-        AddMatrix(map.Positions, weights.Positions);
-        for (int layer = 0; layer < map.Blocks.Count; layer++)
+        ElementType vectorType = TypeOf(format ?? weights.Tokens.Format);
+        foreach ((MatrixEntries entries, Matrix matrix) in map.Matrices.Zip(MatricesOf(weights, map)))
         {
-            (BlockEntries entries, Block block) = (map.Blocks[layer], weights.Blocks[layer]);
-            AddVector(entries.Norm1Gain, block.Norm1Gain);
-            AddVector(entries.Norm1Bias, block.Norm1Bias);
-            int firstRow = 0;
-            foreach (WeightEntry part in entries.Qkv)
+            MatrixFormat target = StorageFormat.For(entries.Role, format, matrix.Format);
+            if (target.IsGrouped())
             {
-                tensors.Add(reader.Source(part, block.Qkv, firstRow, type));
+                tensors.Add(reader.Panels(entries, matrix, target));
+                continue;
+            }
+
+            int firstRow = 0;
+            foreach (WeightEntry part in entries.Parts)
+            {
+                tensors.Add(reader.Source(part, matrix, firstRow, TypeOf(target)));
                 firstRow += part.Rows;
             }
-
-            AddVector(entries.QkvBias, block.QkvBias);
-            AddMatrix(entries.Out, block.Out);
-            AddVector(entries.OutBias, block.OutBias);
-            AddVector(entries.Norm2Gain, block.Norm2Gain);
-            AddVector(entries.Norm2Bias, block.Norm2Bias);
-            AddMatrix(entries.Up, block.Up);
-            AddVector(entries.UpBias, block.UpBias);
-            AddMatrix(entries.Down, block.Down);
-            AddVector(entries.DownBias, block.DownBias);
         }
 
-        AddVector(map.NormGain, weights.NormGain);
-        AddVector(map.NormBias, weights.NormBias);
-        AddMatrix(map.Head, weights.Head);
-        AddVector(map.HeadBias, weights.HeadBias);
+        foreach ((WeightEntry entry, Tensor vector) in map.Vectors.Zip(weights.Vectors))
+        {
+            var values = new float[entry.Cols];
+            model.Backend.Read(vector, values);
+            tensors.Add(TensorSource.Of(entry.Name, entry.FileShape, values, vectorType));
+        }
+
         return tensors;
-
-        void AddMatrix(WeightEntry? entry, Matrix? matrix)
-        {
-            if (entry is not null)
-            {
-                tensors.Add(reader.Source(entry, matrix!, firstRow: 0, type));
-            }
-        }
-
-        void AddVector(WeightEntry? entry, Tensor? vector)
-        {
-            if (entry is not null)
-            {
-                var values = new float[entry.Cols];
-                model.Backend.Read(vector!, values);
-                tensors.Add(TensorSource.Of(entry.Name, entry.FileShape, values, type));
-            }
-        }
     }
+
+    /// <summary>The type of a file's floats in a model of some format: F32 beside integers.</summary>
+    public static ElementType TypeOf(MatrixFormat format) => format switch
+    {
+        MatrixFormat.F16 => ElementType.F16,
+        MatrixFormat.BF16 => ElementType.BF16,
+        _ => ElementType.F32,
+    };
+
+    // In the order of WeightMap.Matrices.
+    private static IEnumerable<Matrix> MatricesOf(TransformerWeights weights, WeightMap map) =>
+        new[] { weights.Tokens, weights.Positions }
+            .Concat(weights.Blocks.SelectMany(block => new[] { block.Qkv, block.Out, block.Up, block.Down }))
+            .Append(map.Head is null ? null : weights.Head)
+            .OfType<Matrix>();
 
     /// <summary>Holds the values of the matrix being written, so that its pieces are cut from one reading.</summary>
     private sealed class WeightReader(IBackend backend)
@@ -76,7 +72,22 @@ public static class TransformerWriter
         public TensorSource Source(WeightEntry entry, Matrix matrix, int firstRow, ElementType type) =>
             new(entry.Name, type, entry.FileShape, (element, bytes) => Copy(entry, matrix, firstRow, type, element, bytes));
 
-        private void Copy(WeightEntry entry, Matrix matrix, int firstRow, ElementType type, long element, Span<byte> bytes)
+        /// <summary>The matrix in panels: its own where it has them in that format.</summary>
+        public TensorSource Panels(MatrixEntries entries, Matrix matrix, MatrixFormat format)
+        {
+            string[] names = [.. entries.Parts.Select(part => part.Name)];
+            var quantised = new PanelStream(entries.Rows, entries.Cols, format, () =>
+                WeightView.FromArray(string.Join(" + ", names), entries.Rows, entries.Cols, Values(matrix)));
+            return PackedMatrix.Source(names, entries.Rows, entries.Cols, format, (at, bytes) =>
+            {
+                if (matrix.Format != format || !matrix.TryCopyPanels(at, bytes))
+                {
+                    quantised.Copy(at, bytes);
+                }
+            });
+        }
+
+        private float[] Values(Matrix matrix)
         {
             if (!ReferenceEquals(_current, matrix))
             {
@@ -85,10 +96,16 @@ public static class TransformerWriter
                 _current = matrix;
             }
 
+            return _values;
+        }
+
+        private void Copy(WeightEntry entry, Matrix matrix, int firstRow, ElementType type, long element, Span<byte> bytes)
+        {
+            float[] values = Values(matrix);
             int count = bytes.Length / type.Size();
             if (!entry.Transposed)
             {
-                type.FromFloats(_values.AsSpan(checked((int)((long)firstRow * entry.Cols + element)), count), bytes);
+                type.FromFloats(values.AsSpan(checked((int)((long)firstRow * entry.Cols + element)), count), bytes);
                 return;
             }
 
@@ -96,7 +113,7 @@ public static class TransformerWriter
             for (int i = 0; i < count; i++)
             {
                 (long col, long row) = Math.DivRem(element + i, entry.Rows);
-                piece[i] = _values[((firstRow + row) * matrix.Cols) + col];
+                piece[i] = values[((firstRow + row) * matrix.Cols) + col];
             }
 
             type.FromFloats(piece, bytes);

@@ -53,6 +53,16 @@ public sealed class WeightMap
             .Concat([NormGain, NormBias, Head, HeadBias])
             .OfType<WeightEntry>();
 
+    /// <summary>Every matrix, in the order a checkpoint is written.</summary>
+    public IEnumerable<MatrixEntries> Matrices =>
+        new[] { Of(MatrixRole.Tokens, Tokens), Of(MatrixRole.Positions, Positions) }
+            .Concat(Blocks.SelectMany(block => block.Matrices))
+            .Append(Of(MatrixRole.Head, Head))
+            .OfType<MatrixEntries>();
+
+    /// <summary>Every gain and bias, in the order a checkpoint is written.</summary>
+    public IEnumerable<WeightEntry> Vectors => All.Where(entry => entry.IsVector);
+
     /// <summary>The number of parameters: what transformers' <c>num_parameters()</c> says.</summary>
     public long ParameterCount => All.Sum(entry => entry.Count);
 
@@ -60,6 +70,8 @@ public sealed class WeightMap
     /// <param name="name">The name in the file.</param>
     public bool IsIgnorable(string name) =>
         Array.Exists(Buffers, buffer => name.EndsWith(buffer, StringComparison.Ordinal)) || (Head is null && name == "lm_head.weight");
+
+    private static MatrixEntries? Of(MatrixRole role, WeightEntry? entry) => entry is null ? null : new MatrixEntries(role, [entry]);
 
     private static BlockEntries BlockOf(ModelConfig config, string at)
     {

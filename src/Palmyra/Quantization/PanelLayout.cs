@@ -30,7 +30,8 @@ public static class PanelLayout
     /// <summary>Bytes of a group's scales in a panel.</summary>
     internal const int ScaleBytes = PanelRows * sizeof(ushort);
 
-    private const int Alignment = 64;
+    /// <summary>What the bytes of a panel are a multiple of.</summary>
+    internal const int Alignment = 64;
 
     /// <summary>Whether a format has this layout.</summary>
     public static bool IsGrouped(this MatrixFormat format) => format is MatrixFormat.Q8 or MatrixFormat.Q4;

@@ -1,6 +1,10 @@
 using CsCheck;
+using Palmyra.Backends;
 using Palmyra.Checkpoints;
+using Palmyra.Models;
+using Palmyra.Quantization;
 using Palmyra.Testing;
+using Palmyra.Tests.Generation;
 using Xunit;
 using Xunit.Abstractions;
 
@@ -72,6 +76,31 @@ public sealed class MutatedFilesTests(ITestOutputHelper output)
             File.WriteAllBytes(folder[index], bytes);
             using Checkpoint checkpoint = Checkpoint.Open(folder.Root);
             Reading.Everything(checkpoint.Tensors);
+        });
+    }
+
+    [Theory]
+    [InlineData(MatrixFormat.Q8)]
+    [InlineData(MatrixFormat.Q4)]
+    public void PackedModels(MatrixFormat format)
+    {
+        using var folder = new TemporaryFolder();
+        ModelConfig config = TinyModel.GptJ with { Layers = 1 };
+        using Transformer model = TinyModel.Create(config);
+        SafetensorsWriter.Write(folder["packed"], TransformerWriter.Tensors(model, format), PackedMatrix.FileMetadata);
+        Check(File.ReadAllBytes(folder["packed"]), 3000, bytes =>
+        {
+            var weights = new CheckpointWeights(config, SafetensorsReader.Read(ByteSource.Of(bytes), "mutated"), "folder");
+            foreach (MatrixEntries matrix in new WeightMap(config).Matrices)
+            {
+                WeightView view = weights.View(matrix);
+                var values = new float[view.Rows * view.Cols];
+                view.CopyRows(0, view.Rows, values);
+                if (view.Packed is not null)
+                {
+                    Assert.DoesNotContain(values, value => !float.IsFinite(value));
+                }
+            }
         });
     }
 

@@ -44,6 +44,7 @@ public sealed class SafetensorsWriterTests
                 SafetensorsWriter.Write(path, [.. tensors.Select(one => TensorSource.Of(one.Item1, [one.Item2.Length], one.Item2, one.Item3))]);
                 using TensorFile file = TensorFile.Open(path);
                 Assert.Equal(tensors.Length, file.Tensors.Count);
+                Assert.All(file.Tensors.Values.Take(1), first => Assert.Equal(0, first.Offset % 64));
                 foreach ((string name, float[] values, ElementType type) in tensors)
                 {
                     TensorView view = file.Tensors[name];
@@ -215,6 +216,8 @@ public sealed class SafetensorsWriterTests
         TensorSource one = TensorSource.Of("a", [1], new float[] { 1 });
         Assert.Throws<ArgumentException>(() => SafetensorsWriter.Write("never-written", [one, one]));
         Assert.Throws<ArgumentException>(() => SafetensorsWriter.Write("never-written", [TensorSource.Of("__metadata__", [0], Array.Empty<float>())]));
+        Assert.Throws<ArgumentException>(() => SafetensorsWriter.Write("never-written", [new TensorSource("a", ElementType.U8, [65], (_, _) => { }) { Alignment = 64 }]));
+        Assert.Throws<ArgumentException>(() => SafetensorsWriter.Write("never-written", [new TensorSource("a", ElementType.U8, [96], (_, _) => { }) { Alignment = 48 }]));
         Assert.Throws<ArgumentOutOfRangeException>(() => TensorSource.Of("a", [2], new float[] { 1 }));
         Assert.Throws<ArgumentException>(() => TensorSource.Of("a", [-1], new float[] { 1 }));
         Assert.Throws<ArgumentOutOfRangeException>(() => TensorSource.Of("a", [1], new float[] { 1 }, ElementType.I64));

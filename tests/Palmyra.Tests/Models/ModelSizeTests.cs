@@ -1,5 +1,11 @@
 using Palmyra.Backends;
+using Palmyra.Backends.Reference;
+using Palmyra.Checkpoints;
 using Palmyra.Models;
+using Palmyra.Quantization;
+using Palmyra.Testing;
+using Palmyra.Tests.Checkpoints;
+using Palmyra.Tests.Generation;
 using Xunit;
 
 namespace Palmyra.Tests.Models;
@@ -38,6 +44,55 @@ public sealed class ModelSizeTests
         long vectors = (12L * 13 * 768) + (2 * 768);
         Assert.Equal((2 * (124_439_808L - vectors)) + (4 * vectors), size.WeightBytes(MatrixFormat.BF16));
         Assert.Equal(size.WeightBytes(MatrixFormat.F16), size.WeightBytes(MatrixFormat.BF16));
+    }
+
+    [Theory]
+    [InlineData(MatrixFormat.Q8, 34)]
+    [InlineData(MatrixFormat.Q4, 18)]
+    public void Integers_take_a_byte_or_half_one_and_a_scale_for_thirty_two(MatrixFormat format, int groupBytes)
+    {
+        var size = new ModelSize(Of("gpt2"));
+        long vectors = (12L * 13 * 768) + (2 * 768);
+        long layers = 12L * 12 * 768 * 768;
+
+        // 50,257 tokens are 3,142 panels of 16 rows; the position table stays as it is.
+        long tokens = 3142L * 16 * 768;
+        Assert.Equal((4 * vectors) + (4 * 1024 * 768) + ((layers + tokens) / 32 * groupBytes), size.WeightBytes(format));
+        Assert.Equal((layers + tokens) / 32 * groupBytes, size.BytesReadPerToken(format));
+        var half = new ModelSize(Of("gpt2") with { StoredType = "float16" });
+        Assert.Equal(size.WeightBytes(format) - (2 * 1024 * 768), half.WeightBytes(format));
+    }
+
+    [Fact]
+    public void Working_rows_are_those_of_a_workspace()
+    {
+        using var backend = new ReferenceBackend();
+        using var workspace = new Workspace(backend, TinyModel.GptJ);
+        workspace.Fit(7);
+        workspace.FitSelected(3);
+        Tensor[] rows =
+        [
+            workspace.Residual, workspace.Normed, workspace.Qkv, workspace.Attended, workspace.Hidden, workspace.Selected, workspace.Logits,
+        ];
+        Assert.Equal(rows.Sum(tensor => 4L * tensor.Rows * tensor.Cols), new ModelSize(TinyModel.GptJ).WorkspaceBytes(7, 3));
+    }
+
+    [Fact]
+    public void Loading_maps_every_tensor_and_copies_what_is_not_packed_in_the_wanted_format()
+    {
+        using var folder = new TemporaryFolder();
+        Quantizer.Quantize(Fixtures.Path("models/gpt2"), folder["q"], MatrixFormat.Q8);
+        using Checkpoint checkpoint = Checkpoint.Open(folder["q"]);
+        ModelConfig config = ModelConfigReader.ReadFile(checkpoint.ConfigPath);
+        var weights = new CheckpointWeights(config, checkpoint.Tensors, checkpoint.Folder);
+        long panels = checkpoint.Tensors.Values.Where(tensor => tensor.Type == ElementType.U8).Sum(tensor => tensor.Count);
+        long floats = checkpoint.Tensors.Values.Where(tensor => tensor.Type != ElementType.U8).Sum(tensor => 4 * tensor.Count);
+        Assert.Equal(new LoadingMemory(panels + floats, panels, floats), LoadingMemory.Of(config, weights, null));
+        Assert.Equal(new LoadingMemory(panels + floats, panels, floats), LoadingMemory.Of(config, weights, MatrixFormat.Q8));
+        Assert.Equal(panels + floats, new ModelSize(config).WeightBytes(MatrixFormat.Q8));
+        LoadingMemory wide = LoadingMemory.Of(config, weights, MatrixFormat.F32);
+        Assert.Equal(new LoadingMemory(panels + floats, 0, new ModelSize(config).WeightBytes(MatrixFormat.F32)), wide);
+        Assert.Equal((panels + floats + wide.Copied, wide.Copied), (wide.Peak, wide.Resident));
     }
 
     [Fact]

@@ -122,17 +122,15 @@ public sealed partial class ReferenceBackend : IBackend
     /// <summary>Quantises panel by panel and keeps what the integers mean: the arithmetic on them is that of any other matrix.</summary>
     private static void LoadGroups(ReferenceMatrix matrix, WeightView weight)
     {
-        var values = new float[checked(weight.Cols * PanelLayout.PanelRows)];
-        var panel = new byte[checked((int)PanelLayout.PanelBytes(matrix.Format, weight.Cols))];
+        var panels = new MatrixPanels(weight, matrix.Format);
         for (int first = 0; first < weight.Rows; first += PanelLayout.PanelRows)
         {
-            int count = Math.Min(PanelLayout.PanelRows, weight.Rows - first);
-            Array.Clear(values);
-            weight.CopyPanel(first, count, PanelLayout.PanelRows, values);
-            PanelQuantizer.Quantize(matrix.Format, values, weight.Cols, panel, weight.Name, first);
-            for (int row = 0; row < count; row++)
+            int index = first / PanelLayout.PanelRows;
+            Span<byte> panel = matrix.Panels.AsSpan(index * panels.PanelBytes, panels.PanelBytes);
+            panels.Copy(index, panel);
+            for (int row = first; row < Math.Min(first + PanelLayout.PanelRows, weight.Rows); row++)
             {
-                PanelLayout.CopyRow(matrix.Format, panel, row, matrix.Data.AsSpan((first + row) * weight.Cols, weight.Cols));
+                PanelLayout.CopyRow(matrix.Format, panel, row - first, matrix.Data.AsSpan(row * weight.Cols, weight.Cols));
             }
         }
     }

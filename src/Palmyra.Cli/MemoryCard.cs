@@ -1,0 +1,99 @@
+using System.Text.Json;
+using Palmyra.Backends;
+using Palmyra.Models;
+
+namespace Palmyra.Cli;
+
+/// <summary>What running a model on the cpu backend takes, from its shapes and the types of its tensors.</summary>
+/// <param name="model">The model.</param>
+/// <param name="format">The format it is to be opened in; null for its own.</param>
+internal sealed class MemoryCard(InspectedModel model, MatrixFormat? format)
+{
+    // What a step of Generator takes by default.
+    private const int PromptRows = 512;
+
+    private readonly ModelSize _size = new(model.Config);
+    private readonly LoadingMemory? _loading = model.Loading(format);
+
+    private int Rows => Math.Min(PromptRows, model.Config.ContextLength);
+
+    private long Working => _size.WorkspaceBytes(Rows, 1);
+
+    private long Cache(int elementBytes) => _size.CacheBytesPerToken(elementBytes) * model.Config.ContextLength;
+
+    // A preset has no files; where nothing is asked for, its weights are 32-bit.
+    private long Weights => _loading?.Resident ?? _size.WeightBytes(format ?? MatrixFormat.F32);
+
+    private long Total => Weights + Cache(sizeof(float)) + Working;
+
+    private string FormatName => format?.ToString().ToLowerInvariant() ?? (_loading is null ? "f32" : "stored");
+
+    public void WriteText(TextWriter output)
+    {
+        output.WriteLine(model.Name);
+        output.WriteLine();
+        string context = Columns.Count(model.Config.ContextLength);
+        var rows = Enum.GetValues<MatrixFormat>()
+            .Select(each => Row($"weights in {each.ToString().ToLowerInvariant()}", _size.WeightBytes(each))).ToList();
+        if (_loading is not null)
+        {
+            rows.Add(Row($"the files hold ({string.Join(", ", model.StoredTypes)})", _loading.Mapped));
+            rows.Add(Row($"loading as {FormatName}: copied", _loading.Copied));
+            rows.Add(Row("  used where the file is mapped", _loading.InPlace));
+            rows.Add(Row("  peak, mapped file and copies", _loading.Peak));
+        }
+
+        rows.AddRange(
+        [
+            Row("cache a token, 32 bits", _size.CacheBytesPerToken(4)),
+            Row($"  a context of {context}", Cache(4)),
+            Row("cache a token, 16 bits", _size.CacheBytesPerToken(2)),
+            Row($"  a context of {context}", Cache(2)),
+            Row("logits of a sequence", LogitsBytes),
+            Row($"working rows, {Columns.Count(Rows)} tokens a step", Working),
+            Row($"one sequence of {context}, weights {FormatName}", Total),
+        ]);
+        Columns.Write(output, "lrr", rows);
+    }
+
+    public void WriteJson(Utf8JsonWriter writer)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("name", model.Name);
+        writer.WriteStartObject("weight_bytes");
+        foreach (MatrixFormat each in Enum.GetValues<MatrixFormat>())
+        {
+            writer.WriteNumber(each.ToString().ToLowerInvariant(), _size.WeightBytes(each));
+        }
+
+        writer.WriteEndObject();
+        if (_loading is not null)
+        {
+            writer.WriteStartObject("loading");
+            writer.WriteString("dtype", FormatName);
+            writer.WriteNumber("mapped_bytes", _loading.Mapped);
+            writer.WriteNumber("copied_bytes", _loading.Copied);
+            writer.WriteNumber("in_place_bytes", _loading.InPlace);
+            writer.WriteNumber("peak_bytes", _loading.Peak);
+            writer.WriteEndObject();
+        }
+
+        writer.WriteStartObject("cache_bytes_per_token");
+        writer.WriteNumber("f32", _size.CacheBytesPerToken(4));
+        writer.WriteNumber("f16", _size.CacheBytesPerToken(2));
+        writer.WriteEndObject();
+        writer.WriteStartObject("cache_bytes_of_context");
+        writer.WriteNumber("f32", Cache(4));
+        writer.WriteNumber("f16", Cache(2));
+        writer.WriteEndObject();
+        writer.WriteNumber("logits_bytes", LogitsBytes);
+        writer.WriteNumber("working_rows", Rows);
+        writer.WriteNumber("working_bytes", Working);
+        writer.WriteNumber("total_bytes", Total);
+        writer.WriteEndObject();
+    }
+
+    private long LogitsBytes => (long)model.Config.VocabularySize * sizeof(float);
+
+    private static string[] Row(string name, long bytes) => [name, Columns.Count(bytes) + " B", Columns.Bytes(bytes)];
+}
