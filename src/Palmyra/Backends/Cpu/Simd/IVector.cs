@@ -29,6 +29,9 @@ internal unsafe interface IVector<T>
     /// <summary>Loads IEEE halves none of which is infinite or NaN, in half the instructions.</summary>
     static abstract T LoadFiniteHalf(ushort* source);
 
+    /// <summary>Loads 8-bit integers.</summary>
+    static abstract T LoadSByte(sbyte* source);
+
     static abstract void Store(float* destination, T value);
 
     static abstract T operator +(T left, T right);
