@@ -31,11 +31,12 @@ public sealed class InspectTests
             attention          global
             head               its own matrix, with bias
 
-            weights in f32          24,203,531,136 B            24.2 GB
-            weights in f16          12,103,488,384 B            12.1 GB
-            weights in bf16         12,103,488,384 B            12.1 GB
-            cache a token, 32 bits         917,504 B  1.88 GB for 2,048
-            cache a token, 16 bits         458,752 B   940 MB for 2,048
+            weights in f32      24,203,531,136 B            24.2 GB
+            weights in f16      12,103,488,384 B            12.1 GB
+            weights in bf16     12,103,488,384 B            12.1 GB
+            cache a token, f32         917,504 B  1.88 GB for 2,048
+            cache a token, f16         458,752 B   940 MB for 2,048
+            cache a token, q8          232,960 B   477 MB for 2,048
 
             FLOPs a token, in sequences of 2,048:
               forward                         2N                                 1.21e10
