@@ -1,19 +1,21 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
+using Palmyra.Backends;
 using Palmyra.Generation;
 using Palmyra.Tokenization;
 
 namespace Palmyra.Cli;
 
 /// <summary>One run of <c>generate</c>: streams the text if there is one sequence to stream, else prints the sequences.</summary>
-internal sealed class GenerationRun(LanguageModel model, GptTokenizer? tokenizer, int[] prompt, string? promptText, double loadSeconds)
+internal sealed class GenerationRun(
+    LanguageModel model, GptTokenizer? tokenizer, int[] prompt, string? promptText, CacheFormat cacheFormat, double loadSeconds)
 {
     public async Task WriteTextAsync(GenerationOptions options, bool echo, CancellationToken cancellation)
     {
         string shown = echo ? promptText ?? string.Join(' ', prompt) + " " : string.Empty;
         long start = Stopwatch.GetTimestamp();
-        using var generator = new Generator(model.Transformer, tokenizer);
+        using var generator = new Generator(model.Transformer, tokenizer, cacheFormat: cacheFormat);
         if (options.NumBeams == 1 && options.NumReturnSequences == 1)
         {
             await StreamAsync(generator, options, shown, start, cancellation);
@@ -36,7 +38,7 @@ internal sealed class GenerationRun(LanguageModel model, GptTokenizer? tokenizer
     public async Task WriteJsonAsync(GenerationOptions options, CancellationToken cancellation)
     {
         long start = Stopwatch.GetTimestamp();
-        using var generator = new Generator(model.Transformer, tokenizer);
+        using var generator = new Generator(model.Transformer, tokenizer, cacheFormat: cacheFormat);
         var request = new GenerationRequest(prompt, options);
         IReadOnlyList<GeneratedSequence> sequences = (await generator.GenerateAsync([request], cancellation))[0];
         for (int i = 0; i < sequences.Count; i++)
@@ -84,7 +86,7 @@ internal sealed class GenerationRun(LanguageModel model, GptTokenizer? tokenizer
         Terminal.Note(string.Create(
             CultureInfo.InvariantCulture,
             $"[loaded in {Seconds(loadSeconds)}; {prompt.Length} tokens of prompt; {tokens} new{first}, "
-            + $"{timed / Math.Max(1e-9, during):F0} tokens/s{seed}{end}; {model.Backend.Description}]"));
+            + $"{timed / Math.Max(1e-9, during):F0} tokens/s{seed}{end}; {model.Backend.Description}, {cacheFormat.ToString().ToLowerInvariant()} cache]"));
     }
 
     private void WriteJson(Utf8JsonWriter writer, int index, GeneratedSequence sequence)

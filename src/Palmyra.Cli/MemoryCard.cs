@@ -19,12 +19,12 @@ internal sealed class MemoryCard(InspectedModel model, MatrixFormat? format)
 
     private long Working => _size.WorkspaceBytes(Rows, 1);
 
-    private long Cache(int elementBytes) => _size.CacheBytesPerToken(elementBytes) * model.Config.ContextLength;
+    private long Cache(CacheFormat cache) => _size.CacheBytesPerToken(cache) * model.Config.ContextLength;
 
     // A preset has no files; where nothing is asked for, its weights are 32-bit.
     private long Weights => _loading?.Resident ?? _size.WeightBytes(format ?? MatrixFormat.F32);
 
-    private long Total => Weights + Cache(sizeof(float)) + Working;
+    private long Total => Weights + Cache(CacheFormat.F32) + Working;
 
     private string FormatName => format?.ToString().ToLowerInvariant() ?? (_loading is null ? "f32" : "stored");
 
@@ -43,12 +43,14 @@ internal sealed class MemoryCard(InspectedModel model, MatrixFormat? format)
             rows.Add(Row("  peak, mapped file and copies", _loading.Peak));
         }
 
+        foreach (CacheFormat cache in Enum.GetValues<CacheFormat>())
+        {
+            rows.Add(Row($"cache a token, {cache.ToString().ToLowerInvariant()}", _size.CacheBytesPerToken(cache)));
+            rows.Add(Row($"  a context of {context}", Cache(cache)));
+        }
+
         rows.AddRange(
         [
-            Row("cache a token, 32 bits", _size.CacheBytesPerToken(4)),
-            Row($"  a context of {context}", Cache(4)),
-            Row("cache a token, 16 bits", _size.CacheBytesPerToken(2)),
-            Row($"  a context of {context}", Cache(2)),
             Row("logits of a sequence", LogitsBytes),
             Row($"working rows, {Columns.Count(Rows)} tokens a step", Working),
             Row($"one sequence of {context}, weights {FormatName}", Total),
@@ -78,18 +80,23 @@ internal sealed class MemoryCard(InspectedModel model, MatrixFormat? format)
             writer.WriteEndObject();
         }
 
-        writer.WriteStartObject("cache_bytes_per_token");
-        writer.WriteNumber("f32", _size.CacheBytesPerToken(4));
-        writer.WriteNumber("f16", _size.CacheBytesPerToken(2));
-        writer.WriteEndObject();
-        writer.WriteStartObject("cache_bytes_of_context");
-        writer.WriteNumber("f32", Cache(4));
-        writer.WriteNumber("f16", Cache(2));
-        writer.WriteEndObject();
+        WriteCaches(writer, "cache_bytes_per_token", _size.CacheBytesPerToken);
+        WriteCaches(writer, "cache_bytes_of_context", Cache);
         writer.WriteNumber("logits_bytes", LogitsBytes);
         writer.WriteNumber("working_rows", Rows);
         writer.WriteNumber("working_bytes", Working);
         writer.WriteNumber("total_bytes", Total);
+        writer.WriteEndObject();
+    }
+
+    private static void WriteCaches(Utf8JsonWriter writer, string name, Func<CacheFormat, long> bytes)
+    {
+        writer.WriteStartObject(name);
+        foreach (CacheFormat cache in Enum.GetValues<CacheFormat>())
+        {
+            writer.WriteNumber(cache.ToString().ToLowerInvariant(), bytes(cache));
+        }
+
         writer.WriteEndObject();
     }
 

@@ -49,7 +49,7 @@ internal sealed class ModelCard(InspectedModel model)
 
         Columns.Write(output, "ll", rows);
         output.WriteLine();
-        Columns.Write(output, "lrr", Formats.Select(WeightRow).Append(CacheRow(4)).Append(CacheRow(2)));
+        Columns.Write(output, "lrr", Formats.Select(WeightRow).Concat(Enum.GetValues<CacheFormat>().Select(CacheRow)));
         if (_flops is not null)
         {
             output.WriteLine();
@@ -109,8 +109,11 @@ internal sealed class ModelCard(InspectedModel model)
 
         writer.WriteEndObject();
         writer.WriteStartObject("cache_bytes_per_token");
-        writer.WriteNumber("f32", _size.CacheBytesPerToken(4));
-        writer.WriteNumber("f16", _size.CacheBytesPerToken(2));
+        foreach (CacheFormat format in Enum.GetValues<CacheFormat>())
+        {
+            writer.WriteNumber(format.ToString().ToLowerInvariant(), _size.CacheBytesPerToken(format));
+        }
+
         writer.WriteEndObject();
         if (_flops is not null)
         {
@@ -214,13 +217,13 @@ internal sealed class ModelCard(InspectedModel model)
         return [$"weights in {format.ToString().ToLowerInvariant()}", Columns.Count(bytes) + " B", Columns.Bytes(bytes)];
     }
 
-    private string[] CacheRow(int elementBytes)
+    private string[] CacheRow(CacheFormat format)
     {
-        long bytes = _size.CacheBytesPerToken(elementBytes);
+        long bytes = _size.CacheBytesPerToken(format);
         int context = _config.ContextLength;
         return
         [
-            $"cache a token, {8 * elementBytes} bits",
+            $"cache a token, {format.ToString().ToLowerInvariant()}",
             Columns.Count(bytes) + " B",
             $"{Columns.Bytes((double)bytes * context)} for {Columns.Count(context)}",
         ];

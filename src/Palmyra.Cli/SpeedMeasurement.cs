@@ -23,7 +23,7 @@ internal sealed class SpeedMeasurement : IDisposable
     private readonly int _threads;
     private PreparedBatch? _prepared;
 
-    public SpeedMeasurement(Transformer model, int promptTokens, int decodeTokens, int threads)
+    public SpeedMeasurement(Transformer model, int promptTokens, int decodeTokens, CacheFormat cacheFormat, int threads)
     {
         _model = model;
         _threads = threads;
@@ -34,7 +34,7 @@ internal sealed class SpeedMeasurement : IDisposable
         _rows = new Workspace(model.Backend, config);
         int pageSize = model.Backend.PreferredPageSize;
         _pages = [.. Enumerable.Range(0, (promptTokens + decodeTokens + pageSize - 1) / pageSize)];
-        _cache = model.Backend.CreateKvCache(config.Layers, config.Heads, config.HeadDim, _pages.Length, pageSize);
+        _cache = model.Backend.CreateKvCache(config.Layers, config.Heads, config.HeadDim, _pages.Length, pageSize, cacheFormat);
     }
 
     /// <summary>Runs the rounds: bandwidth, decode, peak, prefill, and again.</summary>
@@ -60,7 +60,7 @@ internal sealed class SpeedMeasurement : IDisposable
             measured[round] = new SpeedRound(prefill, decode, bandwidth, peak);
         }
 
-        return new SpeedReport(name, _model, _prompt.Length, _decodeTokens, loadSeconds, first, measured);
+        return new SpeedReport(name, _model, _cache, _prompt.Length, _decodeTokens, loadSeconds, first, measured);
     }
 
     public void Dispose()

@@ -15,16 +15,18 @@ internal sealed class SpeedReport
     private readonly string _name;
     private readonly string _backend;
     private readonly MatrixFormat _format;
+    private readonly CacheFormat _cacheFormat;
     private readonly int _promptTokens, _decodeTokens;
     private readonly double _load, _first, _bytesPerToken, _prefillFlops;
 
     public SpeedReport(
-        string name, Transformer model, int promptTokens, int decodeTokens, double loadSeconds, double firstSeconds, SpeedRound[] rounds)
+        string name, Transformer model, KvCache cache, int promptTokens, int decodeTokens, double loadSeconds, double firstSeconds, SpeedRound[] rounds)
     {
         var size = new ModelSize(model.Config);
         _name = name;
         _backend = model.Backend.Description;
         _format = model.Weights.Head.Format;
+        _cacheFormat = cache.Format;
         (_promptTokens, _decodeTokens, _load, _first, _rounds) = (promptTokens, decodeTokens, loadSeconds, firstSeconds, rounds);
         _bytesPerToken = size.BytesReadPerToken(_format);
 
@@ -45,7 +47,7 @@ internal sealed class SpeedReport
         string format = _format.ToString().ToLowerInvariant();
         string peak = Digits(Median(round => round.Peak)), bandwidth = Digits(Median(round => round.Bandwidth));
         string weights = Columns.Bytes(_bytesPerToken);
-        output.WriteLine($"{_name}, {format}, on {_backend}: medians of {_rounds.Length} rounds");
+        output.WriteLine($"{_name}, {format}, {_cacheFormat.ToString().ToLowerInvariant()} cache, on {_backend}: medians of {_rounds.Length} rounds");
         Columns.Write(output, "lrl",
         [
             ["load", Digits(_load), "s"],
@@ -66,6 +68,7 @@ internal sealed class SpeedReport
         writer.WriteString("model", _name);
         writer.WriteString("backend", _backend);
         writer.WriteString("dtype", _format.ToString().ToLowerInvariant());
+        writer.WriteString("cache_dtype", _cacheFormat.ToString().ToLowerInvariant());
         writer.WriteNumber("prompt_tokens", _promptTokens);
         writer.WriteNumber("decode_tokens", _decodeTokens);
         writer.WriteNumber("load_seconds", _load);

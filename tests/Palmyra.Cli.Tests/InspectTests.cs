@@ -36,8 +36,9 @@ public sealed class InspectTests
             weights in bf16         12,103,488,384 B            12.1 GB
             weights in q8            6,431,593,344 B            6.43 GB
             weights in q4            3,406,582,656 B            3.41 GB
-            cache a token, 32 bits         917,504 B  1.88 GB for 2,048
-            cache a token, 16 bits         458,752 B   940 MB for 2,048
+            cache a token, f32         917,504 B  1.88 GB for 2,048
+            cache a token, f16         458,752 B   940 MB for 2,048
+            cache a token, q8          232,960 B   477 MB for 2,048
 
             FLOPs a token, in sequences of 2,048:
               forward                         2N                                 1.21e10

@@ -66,6 +66,21 @@ public sealed class TextTests
         Assert.Equal(5, sequence.GetProperty("top_log_probs").GetArrayLength());
     }
 
+    [Theory]
+    [InlineData("f16", 1e-2)]
+    [InlineData("q8", 0.1)]
+    public void A_rounding_cache_changes_log_probabilities_a_little(string cache, double most)
+    {
+        string[] arguments = ["generate", Prompt, "--do-sample", "false", "--max-new-tokens", "20", "--json"];
+        double[] exact = LogProbabilities(arguments);
+        double[] rounded = LogProbabilities([.. arguments, "--cache-dtype", cache]);
+        Assert.NotEqual(exact, rounded);
+        Assert.Equal(exact[0], rounded[0], most);
+
+        static double[] LogProbabilities(string[] arguments) =>
+            [.. CommandLine.Run(arguments).JsonLines().Single().GetProperty("log_probs").EnumerateArray().Select(value => value.GetDouble())];
+    }
+
     [Fact]
     public void Tokenize_and_back()
     {
@@ -120,8 +135,10 @@ public sealed class TextTests
     [Fact]
     public void Bench_reports_rates_and_shares()
     {
-        JsonElement report = CommandLine.Run("bench", "--prompt-tokens", "32", "--decode-tokens", "8", "--threads", "1", "--json").JsonLines().Single();
+        JsonElement report = CommandLine.Run(
+            "bench", "--prompt-tokens", "32", "--decode-tokens", "8", "--threads", "1", "--cache-dtype", "f16", "--json").JsonLines().Single();
         Assert.Equal("storyteller", report.GetProperty("model").GetString());
+        Assert.Equal("f16", report.GetProperty("cache_dtype").GetString());
         Assert.Equal(5, report.GetProperty("rounds").GetArrayLength());
         Assert.All(
             ["prefill_tokens_per_second", "decode_tokens_per_second", "bandwidth_gb_per_second", "peak_gflop_per_second", "load_seconds"],

@@ -16,6 +16,8 @@ public sealed class UsageTests
     [InlineData("names a preset, which has a shape but no weights", "generate", "a", "--model", "palmyra-small")]
     [InlineData("--threads is for the cpu backend", "generate", "a", "--backend", "reference", "--threads", "2")]
     [InlineData("--dtype was expected to be auto, f32, f16, bf16, q8 or q4; found 'f64'.", "generate", "a", "--dtype", "f64")]
+    [InlineData("--cache-dtype was expected to be f32, f16 or q8; found 'f8'.", "generate", "a", "--cache-dtype", "f8")]
+    [InlineData("--cache-dtype has no effect where no cache is used.", "generate", "a", "--use-cache", "false", "--cache-dtype", "q8")]
     [InlineData("--top-k was expected to be a whole number; found 'many'.", "generate", "a", "--top-k", "many")]
     [InlineData("--early-stopping was expected to be false, true or never; found 'nevr'. Did you mean 'never'?", "generate", "a", "--early-stopping", "nevr")]
     [InlineData("--backend was expected to be cpu or reference; found 'gpu'. See", "generate", "a", "--backend", "gpu")]

@@ -139,18 +139,19 @@ public static class OpCases
         from shape in new (int Heads, int Dim)[] { (1, 4), (3, 20), (2, 64) }
         from window in new[] { 0, 1, 7, 32 }
         from pageSize in new[] { 0, 16, 48 }
+        from format in pageSize == 0 ? [CacheFormat.F32] : Enum.GetValues<CacheFormat>()
         select new OpCase(
-            $"Attend {shape.Heads} heads of {shape.Dim}, window {window}, {(pageSize == 0 ? "no cache" : $"pages of {pageSize}")}", Rounding,
-            backend => Attend(backend, new AttentionShape(shape.Heads, shape.Dim, window == 7 ? 1 : 0.3f, window), pageSize));
+            $"Attend {shape.Heads} heads of {shape.Dim}, window {window}, {(pageSize == 0 ? "no cache" : $"pages of {pageSize} {format}")}", Rounding,
+            backend => Attend(backend, new AttentionShape(shape.Heads, shape.Dim, window == 7 ? 1 : 0.3f, window), pageSize, format));
 
-    private static float[] Attend(IBackend backend, AttentionShape shape, int pageSize)
+    private static float[] Attend(IBackend backend, AttentionShape shape, int pageSize, CacheFormat format)
     {
         int[] lengths = [37, 1, 18, 70];
         int rows = lengths.Sum();
         using Tensor qkv = Tensor(backend, rows, 3 * shape.Width, Numbers.Spread(12, 3 * rows * shape.Width));
         using Tensor y = backend.Allocate(rows, shape.Width);
         using Tensor logSum = backend.Allocate(rows, shape.Heads);
-        using KvCache? cache = pageSize == 0 ? null : backend.CreateKvCache(2, shape.Heads, shape.HeadDim, 20, pageSize);
+        using KvCache? cache = pageSize == 0 ? null : backend.CreateKvCache(2, shape.Heads, shape.HeadDim, 20, pageSize, format);
         var batch = new Batch();
         int page = 19;
         foreach (int length in lengths)
@@ -193,26 +194,37 @@ public static class OpCases
             backend.GatherRows(y, x, [6, 0, 6]);
             return Values(backend, y);
         });
-        yield return new OpCase("WritePage, CopyPage, ReadPage", 0, backend =>
+        foreach (CacheFormat format in Enum.GetValues<CacheFormat>())
         {
-            using KvCache cache = backend.CreateKvCache(2, 3, 5, 3, 16);
-            backend.WritePage(cache, 2, Numbers.Spread(17, cache.PageLength));
-            backend.CopyPage(cache, 0, 2);
-            var page = new float[cache.PageLength];
-            backend.ReadPage(cache, 0, page);
-            return page;
-        });
-        yield return new OpCase("StoreKeysValues, ReadPage", 0, backend =>
-        {
-            using KvCache cache = backend.CreateKvCache(1, 3, 5, 2, 16);
-            backend.WritePage(cache, 1, Numbers.Spread(18, cache.PageLength));
-            using Tensor qkv = Tensor(backend, 9, 45, Numbers.Spread(19, 405));
-            var batch = new Batch();
-            batch.Add(new int[9], past: 5, [1]);
-            backend.StoreKeysValues(cache, 0, qkv, backend.Prepare(batch, null));
-            var page = new float[cache.PageLength];
-            backend.ReadPage(cache, 1, page);
-            return page;
-        });
+            // Numbers up to 1e5 leave the halves' range, and 1e-7 their normal range.
+            foreach (float scale in new[] { 1f, 1e5f, 1e-7f, 1e-37f })
+            {
+                yield return new OpCase($"WritePage, CopyPage, ReadPage {format} ±{scale}", 0, backend =>
+                {
+                    using KvCache cache = backend.CreateKvCache(2, 3, 5, 3, 16, format);
+                    backend.WritePage(cache, 2, Numbers.Spread(17, cache.PageLength, scale));
+                    backend.CopyPage(cache, 0, 2);
+                    var page = new float[cache.PageLength];
+                    backend.ReadPage(cache, 0, page);
+                    return page;
+                });
+            }
+
+            foreach ((int heads, int dim) in new[] { (3, 5), (2, 16), (16, 7) })
+            {
+                yield return new OpCase($"StoreKeysValues, ReadPage {format} {heads} heads of {dim}", 0, backend =>
+                {
+                    using KvCache cache = backend.CreateKvCache(1, heads, dim, 2, 16, format);
+                    backend.WritePage(cache, 1, Numbers.Spread(18, cache.PageLength));
+                    using Tensor qkv = Tensor(backend, 9, 3 * heads * dim, Numbers.Spread(19, 27 * heads * dim));
+                    var batch = new Batch();
+                    batch.Add(new int[9], past: 5, [1]);
+                    backend.StoreKeysValues(cache, 0, qkv, backend.Prepare(batch, null));
+                    var page = new float[cache.PageLength];
+                    backend.ReadPage(cache, 1, page);
+                    return page;
+                });
+            }
+        }
     }
 }

@@ -25,6 +25,10 @@ public class AttendBenchmarks
     [Params(64, 256)]
     public int HeadDim { get; set; }
 
+    /// <summary>How the cache stores keys and values.</summary>
+    [Params(CacheFormat.F32, CacheFormat.F16, CacheFormat.Q8)]
+    public CacheFormat Format { get; set; }
+
     private AttentionShape Shape => new(HeadDim == 64 ? 12 : 16, HeadDim, 1 / MathF.Sqrt(HeadDim), Window: 0);
 
     /// <summary>Fills the cache with random keys and values.</summary>
@@ -34,7 +38,7 @@ public class AttendBenchmarks
         _backend = new CpuBackend();
         int pageSize = _backend.PreferredPageSize;
         int[] pages = [.. Enumerable.Range(0, (Past + Rows + pageSize - 1) / pageSize)];
-        _cache = _backend.CreateKvCache(1, Shape.Heads, HeadDim, pages.Length, pageSize);
+        _cache = _backend.CreateKvCache(1, Shape.Heads, HeadDim, pages.Length, pageSize, Format);
         Fill(Past, 0, pages);
         Fill(Rows, Past, pages);
         _y = _backend.Allocate(Rows, Shape.Width);

@@ -39,6 +39,7 @@ internal static class BenchCommand
             model, preset, prompt, decode, rounds, json,
         };
         options.AddTo(command, model: false);
+        command.Add(options.CacheDType);
         command.SetAction((parsed, cancellation) =>
         {
             if (parsed.GetValue(rounds) is < 5 or > 1000)
@@ -63,7 +64,7 @@ internal static class BenchCommand
             }
 
             int threads = parsed.GetValue(options.Backend) == "reference" ? 1 : options.ThreadCount(parsed);
-            using var measurement = new SpeedMeasurement(opened.Transformer, promptTokens, decodeTokens, threads);
+            using var measurement = new SpeedMeasurement(opened.Transformer, promptTokens, decodeTokens, options.CacheFormat(parsed), threads);
             SpeedReport report = measurement.Run(opened.Name, load, parsed.GetValue(rounds), cancellation);
             if (parsed.GetValue(json))
             {

@@ -27,6 +27,7 @@ internal static class GenerateCommand
             prompt, file, promptIds, noEcho, json,
         };
         options.AddTo(command);
+        command.Add(options.CacheDType);
         arguments.AddTo(command);
         command.SetAction(async (parsed, cancellation) =>
         {
@@ -50,11 +51,16 @@ internal static class GenerateCommand
             using LanguageModel model = options.Open(parsed, cancellation);
             GptTokenizer? tokenizer = text is not null || model.HasTokenizer ? model.Tokenizer : null;
             ids = ids?.Within(model.Config.VocabularySize, "--prompt-ids") ?? tokenizer!.EncodePrompt(text!);
-            var run = new GenerationRun(model, tokenizer, ids, text ?? tokenizer?.Decode(ids), Stopwatch.GetElapsedTime(start).TotalSeconds);
+            var run = new GenerationRun(model, tokenizer, ids, text ?? tokenizer?.Decode(ids), options.CacheFormat(parsed), Stopwatch.GetElapsedTime(start).TotalSeconds);
             GenerationOptions chosen = Validated(
                 arguments.Bind(parsed, model.GenerationDefaults, model.Config.ContextLength - Math.Max(1, ids.Length)),
                 model,
                 tokenizer is not null);
+            if (!chosen.UseCache && parsed.GetResult(options.CacheDType) is { Implicit: false })
+            {
+                throw new UsageException("--cache-dtype has no effect where no cache is used.");
+            }
+
             if (parsed.GetValue(json))
             {
                 await run.WriteJsonAsync(chosen, cancellation);

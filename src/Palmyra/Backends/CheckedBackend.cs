@@ -53,11 +53,12 @@ public sealed class CheckedBackend(IBackend inner) : IBackend
     }
 
     /// <inheritdoc/>
-    public KvCache CreateKvCache(int layers, int heads, int headDim, int pages, int pageSize)
+    public KvCache CreateKvCache(int layers, int heads, int headDim, int pages, int pageSize, CacheFormat format)
     {
         Positive(nameof(CreateKvCache), nameof(pages), pages);
         Require(pageSize > 0 && pageSize % 16 == 0, nameof(CreateKvCache), nameof(pageSize), $"a positive multiple of 16", $"{pageSize}");
-        return Inner.CreateKvCache(layers, heads, headDim, pages, pageSize);
+        Require(Enum.IsDefined(format), nameof(CreateKvCache), nameof(format), $"F32, F16 or Q8", $"{format}");
+        return Inner.CreateKvCache(layers, heads, headDim, pages, pageSize, format);
     }
 
     /// <inheritdoc/>

@@ -42,16 +42,22 @@ public partial interface IBackend : IDisposable
     /// <param name="headDim">Width D of a head.</param>
     /// <param name="pages">Number of pages.</param>
     /// <param name="pageSize">Tokens a page; a multiple of 16.</param>
+    /// <param name="format">How numbers are stored; <see cref="CacheFormat"/> says how they are rounded on their way in.</param>
     /// <exception cref="Diagnostics.BackendException">There is not enough memory.</exception>
-    KvCache CreateKvCache(int layers, int heads, int headDim, int pages, int pageSize);
+    KvCache CreateKvCache(int layers, int heads, int headDim, int pages, int pageSize, CacheFormat format);
 
-    /// <summary>Copies page <paramref name="source"/> over page <paramref name="destination"/> in all layers: how a sequence forks.</summary>
+    /// <summary>Copies page <paramref name="source"/> over page <paramref name="destination"/> in all layers, as stored: how a sequence forks.</summary>
     void CopyPage(KvCache cache, int destination, int source);
 
-    /// <summary>Copies a page out: per layer keys [pageSize, H·D] then values [pageSize, H·D]. Slots never stored hold any value.</summary>
+    /// <summary>
+    /// Copies a page out: per layer keys [pageSize, H·D] then values [pageSize, H·D], as floats in every format. Slots never stored hold any value.
+    /// </summary>
     void ReadPage(KvCache cache, int page, Span<float> destination);
 
-    /// <summary>Copies a page in, in the order of <see cref="ReadPage"/>.</summary>
+    /// <summary>
+    /// Copies a page in, in the order of <see cref="ReadPage"/>, and rounds it to the cache's format as storing does; Q8 thus quantises anew.
+    /// What <see cref="ReadPage"/> gave is stored without a change in every format.
+    /// </summary>
     void WritePage(KvCache cache, int page, ReadOnlySpan<float> values);
 
     /// <summary>Readies a batch for the operations of one step.</summary>

@@ -8,7 +8,7 @@ namespace Palmyra.Backends;
 public abstract class KvCache : IDisposable
 {
     /// <summary>Describes a cache.</summary>
-    protected KvCache(int layers, int heads, int headDim, int pages, int pageSize)
+    protected KvCache(int layers, int heads, int headDim, int pages, int pageSize, CacheFormat format)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(layers);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(heads);
@@ -20,6 +20,7 @@ public abstract class KvCache : IDisposable
         HeadDim = headDim;
         Pages = pages;
         PageSize = pageSize;
+        Format = format;
     }
 
     /// <summary>The number of layers.</summary>
@@ -37,7 +38,13 @@ public abstract class KvCache : IDisposable
     /// <summary>Tokens a page holds.</summary>
     public int PageSize { get; }
 
-    /// <summary>Floats of one page over all layers, keys and values: the length <see cref="IBackend.ReadPage"/> needs.</summary>
+    /// <summary>How numbers are stored.</summary>
+    public CacheFormat Format { get; }
+
+    /// <summary>Bytes of memory it takes.</summary>
+    public abstract long Bytes { get; }
+
+    /// <summary>Numbers of one page over all layers, keys and values: the length <see cref="IBackend.ReadPage"/> needs.</summary>
     public int PageLength => checked(2 * Layers * Heads * HeadDim * PageSize);
 
     /// <summary>Gives the memory back. Using the cache afterwards is an error.</summary>

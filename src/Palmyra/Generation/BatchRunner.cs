@@ -24,13 +24,17 @@ internal sealed class BatchRunner : IDisposable
     private float[] _logits = [];
     private float[] _states = [];
 
-    public BatchRunner(Transformer model, int rowBudget)
+    public BatchRunner(Transformer model, int rowBudget, CacheFormat cacheFormat)
     {
         _model = model;
         _rowBudget = rowBudget;
+        CacheFormat = cacheFormat;
         _rows = new Workspace(model.Backend, model.Config);
         _pageSize = model.Backend.PreferredPageSize;
     }
+
+    /// <summary>How the cache stores keys and values.</summary>
+    public CacheFormat CacheFormat { get; }
 
     /// <summary>The pages of the cache.</summary>
     public PagePool Pool { get; } = new();
@@ -56,6 +60,7 @@ internal sealed class BatchRunner : IDisposable
     public int PagesFor(long tokens) => (int)Math.Min(int.MaxValue, (tokens + _pageSize - 1) / _pageSize);
 
     /// <summary>Makes the cache hold at least this many pages; pages in use keep their numbers and content.</summary>
+    /// <remarks>What a page reads as is written without a change in every format, so that growing changes no text.</remarks>
     public void EnsurePages(int count)
     {
         if (count <= Pool.Count)
@@ -64,7 +69,7 @@ internal sealed class BatchRunner : IDisposable
         }
 
         ModelConfig config = _model.Config;
-        KvCache grown = _model.Backend.CreateKvCache(config.Layers, config.Heads, config.HeadDim, count, _pageSize);
+        KvCache grown = _model.Backend.CreateKvCache(config.Layers, config.Heads, config.HeadDim, count, _pageSize, CacheFormat);
         if (_cache is not null)
         {
             var page = new float[_cache.PageLength];

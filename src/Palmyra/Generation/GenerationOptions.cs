@@ -116,7 +116,7 @@ public sealed partial record GenerationOptions
     /// <summary>What an empty prompt is replaced by: null for the model's own.</summary>
     public int? BosTokenId { get; init; }
 
-    /// <summary>Whether keys and values are kept; without, each step reads the whole text again. Same results, slower.</summary>
+    /// <summary>Whether keys and values are kept; without, each step reads the whole text again. Same results as with an F32 cache, slower.</summary>
     public bool UseCache { get; init; } = true;
 
     /// <summary>Chooses the random numbers; null draws a fresh one, reported in <see cref="GeneratedSequence.Seed"/>.</summary>

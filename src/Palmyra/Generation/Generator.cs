@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
+using Palmyra.Backends;
 using Palmyra.Diagnostics;
 using Palmyra.Models;
 using Palmyra.Tokenization;
@@ -33,21 +34,27 @@ public sealed class Generator : IDisposable
     /// <param name="rowBudget">Rows of a step that pieces of prompts may fill.</param>
     /// <param name="maxCachedTokens">Tokens the cache may hold for all open sequences together; requests beyond that wait. A single
     /// request always gets what it needs. 0 means four contexts.</param>
-    public Generator(Transformer model, GptTokenizer? tokenizer = null, int rowBudget = 512, long maxCachedTokens = 0)
-        : this(model, tokenizer is null ? null : () => new TextDecoder(tokenizer), rowBudget, maxCachedTokens)
+    /// <param name="cacheFormat">How keys and values are stored: F16 halves the cache and Q8 quarters it, and texts may differ from F32's.</param>
+    public Generator(
+        Transformer model, GptTokenizer? tokenizer = null, int rowBudget = 512, long maxCachedTokens = 0, CacheFormat cacheFormat = CacheFormat.F32)
+        : this(model, tokenizer is null ? null : () => new TextDecoder(tokenizer), rowBudget, maxCachedTokens, cacheFormat)
     {
     }
 
     /// <summary>The same with anything that makes a decoder for each sequence.</summary>
-    internal Generator(Transformer model, Func<ITokenDecoder>? decoder, int rowBudget, long maxCachedTokens)
+    internal Generator(
+        Transformer model, Func<ITokenDecoder>? decoder, int rowBudget, long maxCachedTokens, CacheFormat cacheFormat = CacheFormat.F32)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(rowBudget);
         ArgumentOutOfRangeException.ThrowIfNegative(maxCachedTokens);
         _model = model;
         _decoder = decoder;
-        _runner = new BatchRunner(model, rowBudget);
+        _runner = new BatchRunner(model, rowBudget, cacheFormat);
         _mostPages = _runner.PagesFor(maxCachedTokens == 0 ? 4L * model.Config.ContextLength : maxCachedTokens);
     }
+
+    /// <summary>How the cache stores keys and values.</summary>
+    public CacheFormat CacheFormat => _runner.CacheFormat;
 
     /// <summary>Cache pages in use; 0 when nothing is being generated.</summary>
     internal int PagesInUse => _runner.Pool.InUse;

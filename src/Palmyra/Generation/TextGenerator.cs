@@ -1,3 +1,4 @@
+using Palmyra.Backends;
 using Palmyra.Tokenization;
 
 namespace Palmyra.Generation;
@@ -11,13 +12,14 @@ public sealed class TextGenerator : IDisposable
 
     /// <summary>Makes a generator for a model; the model stays the caller's.</summary>
     /// <param name="model">The model.</param>
+    /// <param name="cacheFormat">How keys and values are stored; <see cref="Generation.Generator.CacheFormat"/> tells.</param>
     /// <exception cref="Diagnostics.TokenizationException">The model's folder has no tokenizer.</exception>
-    public TextGenerator(LanguageModel model)
+    public TextGenerator(LanguageModel model, CacheFormat cacheFormat = CacheFormat.F32)
     {
         ArgumentNullException.ThrowIfNull(model);
         _model = model;
         _tokenizer = model.Tokenizer;
-        Generator = new Generator(model.Transformer, _tokenizer);
+        Generator = new Generator(model.Transformer, _tokenizer, cacheFormat: cacheFormat);
     }
 
     /// <summary>The generator underneath, for prompts that are token ids already.</summary>

@@ -42,9 +42,14 @@ public sealed class ModelSize
         .Where(matrix => matrix.Role is MatrixRole.Layer or MatrixRole.Head || (matrix.Role == MatrixRole.Tokens && _map.Head is null))
         .Sum(matrix => MatrixBytes(matrix, format));
 
-    /// <summary>Bytes of keys and values a cached token takes over all layers: 2·L·C elements.</summary>
-    /// <param name="elementBytes">Bytes an element takes: 4 in Palmyra's cache, 2 in a half-precision one.</param>
-    public long CacheBytesPerToken(int elementBytes) => 2L * _config.Layers * _config.Width * elementBytes;
+    /// <summary>Bytes of keys and values a cached token takes over all layers: 2·L·C numbers, and in Q8 2·L·H scales of 4 bytes.</summary>
+    /// <param name="format">How the cache stores them.</param>
+    public long CacheBytesPerToken(CacheFormat format) => 2L * _config.Layers * (format switch
+    {
+        CacheFormat.F32 => 4L * _config.Width,
+        CacheFormat.F16 => 2L * _config.Width,
+        _ => _config.Width + (4L * _config.Heads),
+    });
 
     /// <summary>Bytes of the rows a step writes to: activations of every row, hidden states and logits of the selected ones. See <see cref="Workspace"/>.</summary>
     /// <param name="rows">Tokens in the step.</param>

@@ -10,9 +10,11 @@ namespace Palmyra.Tests.Backends;
 public class CpuBackendTests
 {
     [Theory]
-    [InlineData(1)]
-    [InlineData(2)]
-    public void A_step_allocates_nothing_once_warm(int threads)
+    [InlineData(1, CacheFormat.F32)]
+    [InlineData(2, CacheFormat.F32)]
+    [InlineData(2, CacheFormat.F16)]
+    [InlineData(2, CacheFormat.Q8)]
+    public void A_step_allocates_nothing_once_warm(int threads, CacheFormat cacheFormat)
     {
         const int Width = 64;
         var shape = new AttentionShape(4, 16, 0.25f, 0);
@@ -27,7 +29,7 @@ public class CpuBackendTests
         using Tensor last = backend.Allocate(2, Width);
         using Tensor logits = backend.Allocate(2, 500);
         using Tensor logProb = backend.Allocate(2, 1);
-        using KvCache cache = backend.CreateKvCache(1, 4, 16, 8, 64);
+        using KvCache cache = backend.CreateKvCache(1, 4, 16, 8, 64, cacheFormat);
         var batch = new Batch();
         PreparedBatch? prepared = null;
         int[] tokens = [.. Enumerable.Range(0, 40)];
@@ -79,7 +81,7 @@ public class CpuBackendTests
     public void Memory_that_is_not_there_is_refused_with_its_size()
     {
         using var backend = new CpuBackend(new CpuOptions { Threads = 1 });
-        var error = Assert.Throws<BackendException>(() => backend.CreateKvCache(1000, 1000, 1000, int.MaxValue, 64));
+        var error = Assert.Throws<BackendException>(() => backend.CreateKvCache(1000, 1000, 1000, int.MaxValue, 64, CacheFormat.F32));
         Assert.Contains("cache", error.Message, StringComparison.Ordinal);
     }
 

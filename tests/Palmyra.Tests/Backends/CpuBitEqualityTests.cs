@@ -59,32 +59,50 @@ public class CpuBitEqualityTests
         }
     }
 
+    public static TheoryData<int, int, CacheFormat> Pages
+    {
+        get
+        {
+            var data = new TheoryData<int, int, CacheFormat>();
+            foreach (CacheFormat format in Enum.GetValues<CacheFormat>())
+            {
+                data.Add(0, 16, format);
+                data.Add(0, 64, format);
+                data.Add(9, 16, format);
+                data.Add(40, 48, format);
+            }
+
+            return data;
+        }
+    }
+
     [Theory]
-    [InlineData(0, 16)]
-    [InlineData(0, 64)]
-    [InlineData(9, 16)]
-    [InlineData(40, 48)]
-    public void Attention_in_any_chunks_through_any_pages_is_one_full_pass(int window, int pageSize)
+    [MemberData(nameof(Pages))]
+    public void Attention_in_any_chunks_through_any_pages_is_one_full_pass(int window, int pageSize, CacheFormat format)
     {
         var shape = new AttentionShape(2, 20, 0.25f, window);
         const int Length = 90;
         float[] rows = Numbers.Spread(5, Length * 3 * shape.Width);
+        using var first = new CpuBackend(new CpuOptions { Threads = 1, VectorWidth = VectorWidth.Bits128 });
+        float[] full = FullPass(first, shape, rows, format);
         foreach (VectorWidth width in Enum.GetValues<VectorWidth>())
         {
             using var backend = new CpuBackend(new CpuOptions { Threads = 2, VectorWidth = width });
-            float[] full = FullPass(backend, shape, rows);
             int[][] cuts = [[90], [1, 89], [16, 16, 58], [33, 1, 1, 1, 5, 49], [.. Enumerable.Repeat(1, Length)]];
             foreach (int[] cut in cuts)
             {
-                Bits.Equal(full, Chunked(backend, shape, rows, cut, pageSize));
+                Bits.Equal(full, Chunked(backend, shape, rows, cut, pageSize, format));
             }
         }
     }
 
-    [Fact]
-    public void Attention_in_a_mixed_batch_is_attention_alone()
+    [Theory]
+    [InlineData(CacheFormat.F32)]
+    [InlineData(CacheFormat.F16)]
+    [InlineData(CacheFormat.Q8)]
+    public void Attention_in_a_mixed_batch_is_attention_alone(CacheFormat format)
     {
-        // Three sequences: one prefilling in chunks, one decoding, one starting; each against its own full pass without a cache.
+        // Three sequences: one prefilling in chunks, one decoding, one starting; each against its own full pass.
         var shape = new AttentionShape(3, 16, 0.25f, 0);
         int width = 3 * shape.Width;
         using var backend = new CpuBackend(new CpuOptions { Threads = 2 });
@@ -97,7 +115,7 @@ public class CpuBitEqualityTests
         ];
         int[][] pages = [[7, 2, 0, 5, 9], [1, 8, 3], [4]];
         float[][] results = [new float[70 * shape.Width], new float[41 * shape.Width], new float[5 * shape.Width]];
-        using KvCache cache = backend.CreateKvCache(1, shape.Heads, shape.HeadDim, 10, 16);
+        using KvCache cache = backend.CreateKvCache(1, shape.Heads, shape.HeadDim, 10, 16, format);
         FillWithNaN(backend, cache);
         var batch = new Batch();
         PreparedBatch? prepared = null;
@@ -127,7 +145,7 @@ public class CpuBitEqualityTests
 
         for (int i = 0; i < sequences.Length; i++)
         {
-            Bits.Equal(FullPass(backend, shape, sequences[i]), results[i]);
+            Bits.Equal(FullPass(backend, shape, sequences[i], format), results[i]);
         }
     }
 
@@ -197,9 +215,15 @@ public class CpuBitEqualityTests
         }
     }
 
-    private static float[] FullPass(CpuBackend backend, AttentionShape shape, float[] rows)
+    /// <summary>One pass over all rows: without a cache, or in one page where the cache rounds.</summary>
+    private static float[] FullPass(CpuBackend backend, AttentionShape shape, float[] rows, CacheFormat format)
     {
         int length = rows.Length / (3 * shape.Width);
+        if (format != CacheFormat.F32)
+        {
+            return Chunked(backend, shape, rows, [length], pageSize: 96, format);
+        }
+
         var batch = new Batch();
         batch.Add(new int[length], past: 0, []);
         using Tensor qkv = OpCases.Tensor(backend, length, 3 * shape.Width, rows);
@@ -208,12 +232,12 @@ public class CpuBitEqualityTests
         return OpCases.Values(backend, y);
     }
 
-    private static float[] Chunked(CpuBackend backend, AttentionShape shape, float[] rows, int[] counts, int pageSize)
+    private static float[] Chunked(CpuBackend backend, AttentionShape shape, float[] rows, int[] counts, int pageSize, CacheFormat format)
     {
         int width = 3 * shape.Width;
         int length = counts.Sum();
         int[] pages = [.. Enumerable.Range(0, (length + pageSize - 1) / pageSize).Reverse()];
-        using KvCache cache = backend.CreateKvCache(1, shape.Heads, shape.HeadDim, pages.Length, pageSize);
+        using KvCache cache = backend.CreateKvCache(1, shape.Heads, shape.HeadDim, pages.Length, pageSize, format);
         FillWithNaN(backend, cache);
         List<float> result = [];
         int past = 0;

@@ -32,7 +32,15 @@ public sealed class ModelSizeTests
     [InlineData("palmyra-base", 393_216)]
     [InlineData("gpt-j-6b", 458_752)]
     public void Half_precision_cache_bytes_a_token(string preset, long expected) =>
-        Assert.Equal(expected, new ModelSize(Of(preset)).CacheBytesPerToken(2));
+        Assert.Equal(expected, new ModelSize(Of(preset)).CacheBytesPerToken(CacheFormat.F16));
+
+    [Fact]
+    public void A_cached_token_takes_half_in_F16_and_a_number_and_a_share_of_a_scale_in_Q8()
+    {
+        var size = new ModelSize(Of("gpt-j-6b"));
+        Assert.Equal(917_504, size.CacheBytesPerToken(CacheFormat.F32));
+        Assert.Equal(2 * 28 * (4096 + (16 * 4)), size.CacheBytesPerToken(CacheFormat.Q8));
+    }
 
     [Fact]
     public void Weight_bytes_halve_for_matrices_only()

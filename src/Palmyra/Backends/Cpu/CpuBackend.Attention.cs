@@ -58,9 +58,7 @@ public sealed unsafe partial class CpuBackend
             LogSumStride = logSum is null ? 0 : Of(logSum).Stride,
             Keys = pages.Keys(layer),
             Values = pages.Values(layer),
-            KeyPageStride = pages.KeyPageStride,
-            ValuePageStride = pages.ValuePageStride,
-            PageSize = pages.PageSize,
+            Layout = pages.Layout,
             Shape = shape,
             Blocks = rows.Blocks,
             BlockCount = rows.BlockCount,
@@ -68,27 +66,26 @@ public sealed unsafe partial class CpuBackend
             ScratchStride = stride,
         };
         int items = rows.BlockCount * shape.Heads;
-        _pool.Run(items, Chunk(items, 2 * rows.Pairs * shape.Width), _kernels.Attend, &job);
+        _pool.Run(items, Chunk(items, 2 * rows.Pairs * shape.Width), _kernels.Attend(pages), &job);
         GC.KeepAlive(batch);
     }
 
     private void Store(CpuKvCache cache, int layer, CpuTensor qkv, CpuBatch batch)
     {
+        int notFinite = 0;
         var job = new StoreJob
         {
             Qkv = qkv.Data,
             QkvStride = qkv.Stride,
             Keys = cache.Keys(layer),
             Values = cache.Values(layer),
-            KeyPageStride = cache.KeyPageStride,
-            ValuePageStride = cache.ValuePageStride,
-            PageSize = cache.PageSize,
-            Heads = cache.Heads,
-            HeadDim = cache.HeadDim,
+            Layout = cache.Layout,
             Places = batch.Places,
+            NotFinite = &notFinite,
         };
         int chunk = Math.Max(16, Chunk(qkv.Rows, (long)qkv.Rows * qkv.Cols));
-        _pool.Run(qkv.Rows, chunk, &StoreJob.Run, &job);
+        _pool.Run(qkv.Rows, chunk, KernelSet.Store(cache.Format), &job);
+        cache.IsFinite &= notFinite == 0;
     }
 
     private CpuKvCache OwnPages(CpuBatch batch, AttentionShape shape)
@@ -102,7 +99,7 @@ public sealed unsafe partial class CpuBackend
         {
             _own?.Dispose();
             _own = null;
-            _own = new CpuKvCache(1, shape.Heads, shape.HeadDim, batch.ScratchPages, PreferredPageSize);
+            _own = new CpuKvCache(1, shape.Heads, shape.HeadDim, batch.ScratchPages, PreferredPageSize, CacheFormat.F32);
         }
 
         return _own;

@@ -7,9 +7,9 @@ namespace Palmyra.Backends.Cpu;
 
 /// <summary>The processor as a backend: panel-packed weights, vector kernels written once for four widths, a pool of fixed threads.</summary>
 /// <remarks>
-/// <para>A row's result is the same to the bit whatever other rows are in the batch, however a sequence was cut into steps, with or
-/// without cache, for every page size, thread count and vector width. Between processors it may differ where one lacks fused
-/// multiply-add. How that is kept is said in each kernel's file.</para>
+/// <para>A row's result is the same to the bit whatever other rows are in the batch, however a sequence was cut into steps, with an F32
+/// cache or none, for every page size, thread count and vector width; F16 and Q8 caches round, and keep all the rest of this. Between
+/// processors it may differ where one lacks fused multiply-add. How that is kept is said in each kernel's file.</para>
 /// <para>Calls finish before they return. This file holds memory and batches; the others the operations by kind.</para>
 /// </remarks>
 public sealed unsafe partial class CpuBackend : IBackend
@@ -121,64 +121,24 @@ public sealed unsafe partial class CpuBackend : IBackend
     }
 
     /// <inheritdoc/>
-    public KvCache CreateKvCache(int layers, int heads, int headDim, int pages, int pageSize)
+    public KvCache CreateKvCache(int layers, int heads, int headDim, int pages, int pageSize, CacheFormat format)
     {
         if (pageSize <= 0 || pageSize % 16 != 0)
         {
             throw new BackendException($"A cache page holds a multiple of 16 tokens; found {pageSize}.");
         }
 
-        return new CpuKvCache(layers, heads, headDim, pages, pageSize);
+        return new CpuKvCache(layers, heads, headDim, pages, pageSize, format);
     }
 
     /// <inheritdoc/>
     public void CopyPage(KvCache cache, int destination, int source) => Of(cache).Copy(destination, source);
 
     /// <inheritdoc/>
-    public void ReadPage(KvCache cache, int page, Span<float> destination)
-    {
-        CpuKvCache pages = Of(cache);
-        int width = cache.Heads * cache.HeadDim;
-        int at = 0;
-        for (int layer = 0; layer < cache.Layers; layer++)
-        {
-            float* keys = pages.Keys(layer) + (page * pages.KeyPageStride);
-            float* values = pages.Values(layer) + (page * pages.ValuePageStride);
-            for (int slot = 0; slot < cache.PageSize; slot++)
-            {
-                for (int j = 0; j < width; j++)
-                {
-                    destination[at + (slot * width) + j] = keys[pages.KeyIndex(j / cache.HeadDim, j % cache.HeadDim, slot)];
-                    destination[at + ((cache.PageSize + slot) * width) + j] = values[pages.ValueIndex(j / cache.HeadDim, j % cache.HeadDim, slot)];
-                }
-            }
-
-            at += 2 * cache.PageSize * width;
-        }
-    }
+    public void ReadPage(KvCache cache, int page, Span<float> destination) => Of(cache).Read(page, destination);
 
     /// <inheritdoc/>
-    public void WritePage(KvCache cache, int page, ReadOnlySpan<float> values)
-    {
-        CpuKvCache pages = Of(cache);
-        int width = cache.Heads * cache.HeadDim;
-        int at = 0;
-        for (int layer = 0; layer < cache.Layers; layer++)
-        {
-            float* keys = pages.Keys(layer) + (page * pages.KeyPageStride);
-            float* stored = pages.Values(layer) + (page * pages.ValuePageStride);
-            for (int slot = 0; slot < cache.PageSize; slot++)
-            {
-                for (int j = 0; j < width; j++)
-                {
-                    keys[pages.KeyIndex(j / cache.HeadDim, j % cache.HeadDim, slot)] = values[at + (slot * width) + j];
-                    stored[pages.ValueIndex(j / cache.HeadDim, j % cache.HeadDim, slot)] = values[at + ((cache.PageSize + slot) * width) + j];
-                }
-            }
-
-            at += 2 * cache.PageSize * width;
-        }
-    }
+    public void WritePage(KvCache cache, int page, ReadOnlySpan<float> values) => Of(cache).Write(page, values);
 
     /// <inheritdoc/>
     public PreparedBatch Prepare(Batch batch, PreparedBatch? reuse)

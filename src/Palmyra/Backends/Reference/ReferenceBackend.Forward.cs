@@ -113,8 +113,8 @@ public sealed partial class ReferenceBackend
             {
                 (int page, int slot) = Math.DivRem(sequence.Past + i, cache.PageSize);
                 ReadOnlySpan<float> row = Of(qkv).Row(sequence.FirstRow + i);
-                row.Slice(width, width).CopyTo(Of(cache).Key(layer, pages[page], slot));
-                row.Slice(2 * width, width).CopyTo(Of(cache).Value(layer, pages[page], slot));
+                Of(cache).Store(row.Slice(width, width), Of(cache).Key(layer, pages[page], slot));
+                Of(cache).Store(row.Slice(2 * width, width), Of(cache).Value(layer, pages[page], slot));
             }
         }
     }

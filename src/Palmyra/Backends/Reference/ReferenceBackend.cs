@@ -60,8 +60,8 @@ public sealed partial class ReferenceBackend : IBackend
     public void ReadMatrix(Matrix matrix, Span<float> destination) => Of(matrix).Data.CopyTo(destination);
 
     /// <inheritdoc/>
-    public KvCache CreateKvCache(int layers, int heads, int headDim, int pages, int pageSize) =>
-        new ReferenceKvCache(layers, heads, headDim, pages, pageSize);
+    public KvCache CreateKvCache(int layers, int heads, int headDim, int pages, int pageSize, CacheFormat format) =>
+        new ReferenceKvCache(layers, heads, headDim, pages, pageSize, format);
 
     /// <inheritdoc/>
     public void CopyPage(KvCache cache, int destination, int source)
@@ -88,7 +88,7 @@ public sealed partial class ReferenceBackend : IBackend
     {
         foreach ((int layer, bool keys, int at, int length) in PageParts(cache))
         {
-            values.Slice(at, length).CopyTo(keys ? Of(cache).KeyPage(layer, page) : Of(cache).ValuePage(layer, page));
+            Of(cache).Store(values.Slice(at, length), keys ? Of(cache).KeyPage(layer, page) : Of(cache).ValuePage(layer, page));
         }
     }
 

@@ -12,11 +12,9 @@ internal unsafe struct AttendJob
     public nint YStride;
     public float* LogSum;
     public nint LogSumStride;
-    public float* Keys;
-    public float* Values;
-    public nint KeyPageStride;
-    public nint ValuePageStride;
-    public int PageSize;
+    public byte* Keys;
+    public byte* Values;
+    public PageLayout Layout;
     public AttentionShape Shape;
     public CpuBatch.QueryBlock* Blocks;
     public int BlockCount;
@@ -24,8 +22,9 @@ internal unsafe struct AttendJob
     public nint ScratchStride;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Run<T>(void* context, int start, int end, int worker)
+    public static void Run<T, TStorage>(void* context, int start, int end, int worker)
         where T : struct, IVector<T>
+        where TStorage : struct, IStorage
     {
         AttendJob* job = (AttendJob*)context;
         int headDim = job->Shape.HeadDim;
@@ -33,10 +32,7 @@ internal unsafe struct AttendJob
         block.QueryStride = job->QkvStride;
         block.OutputStride = job->YStride;
         block.LogSumStride = job->LogSumStride;
-        block.KeyPageStride = job->KeyPageStride;
-        block.ValuePageStride = job->ValuePageStride;
-        block.PageSize = job->PageSize;
-        block.HeadDim = headDim;
+        block.Layout = job->Layout;
         block.Window = job->Shape.Window;
         block.Scale = job->Shape.Scale;
         block.Scratch = job->Scratch + (worker * job->ScratchStride);
@@ -47,13 +43,13 @@ internal unsafe struct AttendJob
             block.Queries = job->Qkv + (rows->FirstRow * job->QkvStride) + ((nint)head * headDim);
             block.Output = job->Y + (rows->FirstRow * job->YStride) + ((nint)head * headDim);
             block.LogSum = job->LogSum == null ? null : job->LogSum + (rows->FirstRow * job->LogSumStride) + head;
-            block.Keys = job->Keys + ((nint)head * headDim * job->PageSize);
-            block.Values = job->Values + ((nint)head * job->PageSize * Attending.PaddedDim(headDim));
-            block.NextKeys = block.Keys + (rows->Pages[0] * job->KeyPageStride) + ((nint)headDim * job->PageSize);
+            block.Keys = job->Keys + (head * job->Layout.KeyHeadStride);
+            block.Values = job->Values + (head * job->Layout.ValueHeadStride);
+            block.NextKeys = block.Keys + (rows->Pages[0] * job->Layout.KeyPageStride) + job->Layout.KeyHeadStride;
             block.Pages = rows->Pages;
             block.Rows = rows->Rows;
             block.FirstToken = rows->FirstToken;
-            Attending.Run<T>(ref block);
+            Attending.Run<T, TStorage>(ref block);
         }
     }
 }

@@ -22,10 +22,27 @@ internal sealed unsafe class KernelSet
 
     public required delegate*<void*, int, int, int, void> Activate { get; init; }
 
-    public required delegate*<void*, int, int, int, void> Attend { get; init; }
+    /// <summary>Attention on pages of F32, of F16 without infinities and NaN, of F16 with them, and of Q8.</summary>
+    public required delegate*<void*, int, int, int, void>[] Attends { private get; init; }
 
     /// <summary>The products with weights of this kind.</summary>
     public ref readonly ProductKernels Products(CpuMatrix weights) => ref _products[Index(weights)];
+
+    /// <summary>Attention on the pages of a cache as it is now.</summary>
+    public delegate*<void*, int, int, int, void> Attend(CpuKvCache cache) => cache.Format switch
+    {
+        CacheFormat.F32 => Attends[0],
+        CacheFormat.F16 => Attends[cache.IsFinite ? 1 : 2],
+        _ => Attends[3],
+    };
+
+    /// <summary>Storing keys and values; the same at every width.</summary>
+    public static delegate*<void*, int, int, int, void> Store(CacheFormat format) => format switch
+    {
+        CacheFormat.F32 => &StoreJob.Run<SingleNumbers>,
+        CacheFormat.F16 => &StoreJob.Run<HalfNumbers>,
+        _ => &StoreJob.Run<ByteNumbers>,
+    };
 
     /// <summary>The set of a width.</summary>
     public static KernelSet Of(VectorWidth width) => width switch
@@ -67,7 +84,8 @@ internal sealed unsafe class KernelSet
             QuantizeRows8 = &QuantizeRowsJob.Run8<T>,
             LayerNorm = &LayerNormJob.Run<T>,
             Activate = &ActivateJob.Run<T>,
-            Attend = &AttendJob.Run<T>,
+            Attends =
+                [&AttendJob.Run<T, SingleStorage>, &AttendJob.Run<T, FiniteHalfStorage>, &AttendJob.Run<T, HalfStorage>, &AttendJob.Run<T, SByteStorage>],
         };
     }
 }

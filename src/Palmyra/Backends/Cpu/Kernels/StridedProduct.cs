@@ -10,26 +10,30 @@ namespace Palmyra.Backends.Cpu.Kernels;
 //   tiles   4 rows x 2 vectors, 4 x 1, and for a lone row 4, 2 or 1 vectors: at most 16 registers at every width
 //   order   c = fma(a_k, b_k, c) for k = 0 .. depth-1, starting from what C holds: as in PanelProduct, an output's bits know nothing of
 //           the tile it fell in, and a product cut along the depth continues the same chain
+//   B         floats, halves or 8-bit integers, widened as they are loaded: exact, so the chain is the same as on a copy in floats
 //   tails   none: widths are multiples of sixteen, and a row is a row
 // Cost: 2·rows·depth·width operations on data that a page keeps in the nearest cache. A lone row (decoding) reads each page once and is
 // bound by memory: while it works on one page it asks for the next, which lies elsewhere. Measured: see Attending.cs.
 internal static unsafe class StridedProduct
 {
+    private const int CacheLine = 64;
+
     /// <summary>Adds the product to <paramref name="c"/>.</summary>
     /// <param name="c">[rows, width].</param>
     /// <param name="cStride">Floats from a row of it to the next.</param>
     /// <param name="a">[rows, depth].</param>
     /// <param name="aStride">Floats from a row of it to the next.</param>
     /// <param name="rows">Rows.</param>
-    /// <param name="b">[depth, width].</param>
-    /// <param name="bStride">Floats from a row of it to the next.</param>
+    /// <param name="b">[depth, width], stored as <typeparamref name="TStorage"/>.</param>
+    /// <param name="bStride">Bytes from a row of it to the next.</param>
     /// <param name="width">A multiple of sixteen.</param>
     /// <param name="depth">Length of the chains.</param>
     /// <param name="next">What will be read after <paramref name="b"/>, laid out like it; only asked for, never read, so any address will do.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Add<T>(
-        float* c, nint cStride, float* a, nint aStride, int rows, float* b, nint bStride, int width, nint depth, float* next)
+    public static void Add<T, TStorage>(
+        float* c, nint cStride, float* a, nint aStride, int rows, byte* b, nint bStride, int width, nint depth, byte* next)
         where T : struct, IVector<T>
+        where TStorage : struct, IStorage
     {
         int i = 0;
         for (; i + 4 <= rows; i += 4)
@@ -39,12 +43,12 @@ internal static unsafe class StridedProduct
             int j = 0;
             for (; j + (2 * T.Count) <= width; j += 2 * T.Count)
             {
-                Tile4x2<T>(ci + j, cStride, ai, aStride, b + j, bStride, depth);
+                Tile4x2<T, TStorage>(ci + j, cStride, ai, aStride, b + ((nint)j * TStorage.Size), bStride, depth);
             }
 
             for (; j < width; j += T.Count)
             {
-                Tile4x1<T>(ci + j, cStride, ai, aStride, b + j, bStride, depth);
+                Tile4x1<T, TStorage>(ci + j, cStride, ai, aStride, b + ((nint)j * TStorage.Size), bStride, depth);
             }
         }
 
@@ -55,26 +59,28 @@ internal static unsafe class StridedProduct
             int j = 0;
             for (; j + (4 * T.Count) <= width; j += 4 * T.Count)
             {
-                Tile1x4<T>(ci + j, ai, b + j, bStride, depth, next + j);
+                Tile1x4<T, TStorage>(ci + j, ai, b + ((nint)j * TStorage.Size), bStride, depth, next + ((nint)j * TStorage.Size));
             }
 
             for (; j + (2 * T.Count) <= width; j += 2 * T.Count)
             {
-                Tile1x2<T>(ci + j, cStride, ai, aStride, b + j, bStride, depth);
+                Tile1x2<T, TStorage>(ci + j, cStride, ai, aStride, b + ((nint)j * TStorage.Size), bStride, depth);
             }
 
             for (; j < width; j += T.Count)
             {
-                Tile1x1<T>(ci + j, cStride, ai, aStride, b + j, bStride, depth);
+                Tile1x1<T, TStorage>(ci + j, cStride, ai, aStride, b + ((nint)j * TStorage.Size), bStride, depth);
             }
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile4x2<T>(float* c, nint cStride, float* a, nint aStride, float* b, nint bStride, nint depth)
+    private static void Tile4x2<T, TStorage>(float* c, nint cStride, float* a, nint aStride, byte* b, nint bStride, nint depth)
         where T : struct, IVector<T>
+        where TStorage : struct, IStorage
     {
         int lanes = T.Count;
+        int bytes = T.Count * TStorage.Size;
         T s00 = T.Load(c);
         T s01 = T.Load(c + lanes);
         T s10 = T.Load(c + cStride);
@@ -88,8 +94,8 @@ internal static unsafe class StridedProduct
         float* a3 = a + (3 * aStride);
         for (nint k = 0; k < depth; k++)
         {
-            T b0 = T.Load(b);
-            T b1 = T.Load(b + lanes);
+            T b0 = TStorage.Load<T>(b);
+            T b1 = TStorage.Load<T>(b + bytes);
             T x = T.Create(a[k]);
             s00 = T.MultiplyAdd(x, b0, s00);
             s01 = T.MultiplyAdd(x, b1, s01);
@@ -116,8 +122,9 @@ internal static unsafe class StridedProduct
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile4x1<T>(float* c, nint cStride, float* a, nint aStride, float* b, nint bStride, nint depth)
+    private static void Tile4x1<T, TStorage>(float* c, nint cStride, float* a, nint aStride, byte* b, nint bStride, nint depth)
         where T : struct, IVector<T>
+        where TStorage : struct, IStorage
     {
         T s00 = T.Load(c);
         T s10 = T.Load(c + cStride);
@@ -128,7 +135,7 @@ internal static unsafe class StridedProduct
         float* a3 = a + (3 * aStride);
         for (nint k = 0; k < depth; k++)
         {
-            T b0 = T.Load(b);
+            T b0 = TStorage.Load<T>(b);
             T x = T.Create(a[k]);
             s00 = T.MultiplyAdd(x, b0, s00);
             x = T.Create(a1[k]);
@@ -147,10 +154,12 @@ internal static unsafe class StridedProduct
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile1x4<T>(float* c, float* a, float* b, nint bStride, nint depth, float* next)
+    private static void Tile1x4<T, TStorage>(float* c, float* a, byte* b, nint bStride, nint depth, byte* next)
         where T : struct, IVector<T>
+        where TStorage : struct, IStorage
     {
         int lanes = T.Count;
+        int bytes = T.Count * TStorage.Size;
         T s00 = T.Load(c);
         T s01 = T.Load(c + lanes);
         T s02 = T.Load(c + (2 * lanes));
@@ -160,7 +169,7 @@ internal static unsafe class StridedProduct
             if (Sse.IsSupported)
             {
                 // Into the second-level cache: this page and the next together would fill the first.
-                for (int line = 0; line < 4 * lanes; line += 16)
+                for (int line = 0; line < 4 * bytes; line += CacheLine)
                 {
                     Sse.Prefetch1(next + line);
                 }
@@ -168,10 +177,10 @@ internal static unsafe class StridedProduct
                 next += bStride;
             }
 
-            T b0 = T.Load(b);
-            T b1 = T.Load(b + lanes);
-            T b2 = T.Load(b + (2 * lanes));
-            T b3 = T.Load(b + (3 * lanes));
+            T b0 = TStorage.Load<T>(b);
+            T b1 = TStorage.Load<T>(b + bytes);
+            T b2 = TStorage.Load<T>(b + (2 * bytes));
+            T b3 = TStorage.Load<T>(b + (3 * bytes));
             T x = T.Create(a[k]);
             s00 = T.MultiplyAdd(x, b0, s00);
             s01 = T.MultiplyAdd(x, b1, s01);
@@ -187,16 +196,18 @@ internal static unsafe class StridedProduct
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile1x2<T>(float* c, nint cStride, float* a, nint aStride, float* b, nint bStride, nint depth)
+    private static void Tile1x2<T, TStorage>(float* c, nint cStride, float* a, nint aStride, byte* b, nint bStride, nint depth)
         where T : struct, IVector<T>
+        where TStorage : struct, IStorage
     {
         int lanes = T.Count;
+        int bytes = T.Count * TStorage.Size;
         T s00 = T.Load(c);
         T s01 = T.Load(c + lanes);
         for (nint k = 0; k < depth; k++)
         {
-            T b0 = T.Load(b);
-            T b1 = T.Load(b + lanes);
+            T b0 = TStorage.Load<T>(b);
+            T b1 = TStorage.Load<T>(b + bytes);
             T x = T.Create(a[k]);
             s00 = T.MultiplyAdd(x, b0, s00);
             s01 = T.MultiplyAdd(x, b1, s01);
@@ -208,13 +219,14 @@ internal static unsafe class StridedProduct
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile1x1<T>(float* c, nint cStride, float* a, nint aStride, float* b, nint bStride, nint depth)
+    private static void Tile1x1<T, TStorage>(float* c, nint cStride, float* a, nint aStride, byte* b, nint bStride, nint depth)
         where T : struct, IVector<T>
+        where TStorage : struct, IStorage
     {
         T s00 = T.Load(c);
         for (nint k = 0; k < depth; k++)
         {
-            T b0 = T.Load(b);
+            T b0 = TStorage.Load<T>(b);
             T x = T.Create(a[k]);
             s00 = T.MultiplyAdd(x, b0, s00);
             b += bStride;

@@ -40,6 +40,10 @@ internal readonly unsafe struct Floats128 : IVector<Floats128>
     public static Floats128 LoadBFloat16(ushort* source) => new((Widen(source) << 16).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats128 LoadSByte(sbyte* source) => new(Vector128.ConvertToSingle(Vector128.WidenLower(
+        Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(int*)source).AsSByte()))));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats128 LoadFiniteHalf(ushort* source)
     {
         // A subnormal half placed in a float would be subnormal too and cost a hundred cycles to scale: it gets the exponent of 2⁻¹⁴

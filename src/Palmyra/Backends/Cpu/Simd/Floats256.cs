@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Palmyra.Backends.Cpu.Simd;
 
@@ -38,6 +39,15 @@ internal readonly unsafe struct Floats256 : IVector<Floats256>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats256 LoadBFloat16(ushort* source) => new((Widen(source) << 16).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats256 LoadSByte(sbyte* source)
+    {
+        Vector128<sbyte> bytes = Vector128.CreateScalarUnsafe(*(long*)source).AsSByte();
+        return new(Vector256.ConvertToSingle(Avx2.IsSupported
+            ? Avx2.ConvertToVector256Int32(bytes)
+            : Vector256.WidenLower(Vector128.WidenLower(bytes).ToVector256Unsafe())));
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats256 LoadFiniteHalf(ushort* source)

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Palmyra.Backends.Cpu.Simd;
 
@@ -38,6 +39,15 @@ internal readonly unsafe struct Floats512 : IVector<Floats512>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats512 LoadBFloat16(ushort* source) => new((Widen(source) << 16).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats512 LoadSByte(sbyte* source)
+    {
+        Vector128<sbyte> bytes = Vector128.Load(source);
+        return new(Vector512.ConvertToSingle(Avx512F.IsSupported
+            ? Avx512F.ConvertToVector512Int32(bytes)
+            : Vector512.WidenLower(Vector256.WidenLower(bytes.ToVector256Unsafe()).ToVector512Unsafe())));
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats512 LoadFiniteHalf(ushort* source)

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace Palmyra.Backends.Cpu.Simd;
 
-/// <summary>How a panel's numbers lie in memory; kernels widen them to float as they load them.</summary>
+/// <summary>How the numbers of a panel or of a cache page lie in memory; kernels widen them to float as they load them.</summary>
 internal unsafe interface IStorage
 {
     /// <summary>Bytes a number takes.</summary>
@@ -51,4 +51,14 @@ internal readonly unsafe struct BFloat16Storage : IStorage
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Load<TVector>(byte* source)
         where TVector : struct, IVector<TVector> => TVector.LoadBFloat16((ushort*)source);
+}
+
+/// <summary>8-bit integers; what they are scaled by lies elsewhere.</summary>
+internal readonly unsafe struct SByteStorage : IStorage
+{
+    public static int Size => sizeof(sbyte);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Load<TVector>(byte* source)
+        where TVector : struct, IVector<TVector> => TVector.LoadSByte((sbyte*)source);
 }

@@ -29,6 +29,9 @@ internal unsafe interface IVector<T>
     /// <summary>Loads IEEE halves none of which is infinite or NaN, in half the instructions.</summary>
     static abstract T LoadFiniteHalf(ushort* source);
 
+    /// <summary>Loads 8-bit integers.</summary>
+    static abstract T LoadSByte(sbyte* source);
+
     static abstract void Store(float* destination, T value);
 
     /// <summary>Stores the low 16 bits of each lane: of a number that holds 1.5·2²³ + n, the integer n.</summary>
