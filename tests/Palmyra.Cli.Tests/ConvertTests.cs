@@ -67,6 +67,7 @@ public sealed class ConvertTests : IDisposable
         CommandLine.Run("convert", "palmyra-small", At("g.gguf"), "--random", "1").Refuses(1, "activation_function is gelu;");
         CommandLine.Run("convert", At("x.gguf"), At("y")).Refuses(1, "begins with 'GGUF'");
         CommandLine.Run("score", "a b", "--model", At("x.gguf")).Refuses(1, "'palmyra convert' makes one of it");
+        CommandLine.Run("convert", "gpt2", Path.Combine(At("nowhere"), "g.gguf"), "--random", "1").Refuses(1, "the file cannot be written");
         CommandLine.Run("convert", At("absent.gguf"), At("y")).Refuses(1, "absent.gguf");
         Assert.False(Directory.Exists(At("y")));
         Assert.False(File.Exists(At("g.gguf")));

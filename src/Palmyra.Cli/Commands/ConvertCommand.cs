@@ -86,8 +86,19 @@ internal static class ConvertCommand
     {
         ModelPreset preset = ModelPresets.Find(from)
             ?? throw new UsageException(
-                $"'{from}' is no preset, and --random needs one.{Nearest.Suggest(from, ModelPresets.All.Select(known => known.Name))} 'palmyra inspect --list' lists them.");
+                $"'{from}' is no preset, and --random needs one.{Nearest.Suggest(from, ModelPresets.All.Select(known => known.Name))} "
+                + "'palmyra inspect --list' lists them.");
         ModelConfig config = preset.Runnable ?? throw new UsageException($"{preset.Name} cannot be run. {preset.Note}");
+
+        // A preset may be larger than any disk, and nothing here costs its user a download that would have told.
+        long needed = type.Bytes(preset.ParameterCount / type.BlockSize() * type.BlockSize());
+        string folder = Path.GetDirectoryName(Path.GetFullPath(to))!;
+        long free = Directory.Exists(folder) ? new DriveInfo(folder).AvailableFreeSpace : long.MaxValue;
+        if (needed > free)
+        {
+            throw new UsageException($"{preset.Name} as {type} takes {Columns.Bytes(needed)}; the disk of '{to}' has {Columns.Bytes(free)} free.");
+        }
+
         return Terminal.WithProgress(
             "making weights", progress => GgufExport.WriteRandom(preset.Name, config, seed, to, type, progress, cancellation));
     }

@@ -107,9 +107,13 @@ public sealed class GgufModel : IDisposable
         }
 
         vocabulary = GgufVocabulary.Read(file.Metadata, file.Path, config.VocabularySize);
-        return vocabulary is not null
-            ? config with { BosTokenId = vocabulary.Bos, EosTokenIds = vocabulary.Eos, PadTokenId = vocabulary.Padding }
-            : config with { BosTokenId = Id(file, GgufKeys.Bos, config), EosTokenIds = [.. new[] { Id(file, GgufKeys.Eos, config), Id(file, GgufKeys.Eot, config) }.OfType<int>()] };
+        if (vocabulary is not null)
+        {
+            return config with { BosTokenId = vocabulary.Bos, EosTokenIds = vocabulary.Eos, PadTokenId = vocabulary.Padding };
+        }
+
+        int?[] ends = [Id(file, GgufKeys.Eos, config), Id(file, GgufKeys.Eot, config)];
+        return config with { BosTokenId = Id(file, GgufKeys.Bos, config), EosTokenIds = [.. ends.OfType<int>()] };
     }
 
     private void Match()

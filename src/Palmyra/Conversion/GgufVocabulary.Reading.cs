@@ -27,7 +27,8 @@ internal sealed partial record GgufVocabulary
         if (model != Model || splitting != Splitting)
         {
             throw new TokenizationException(
-                $"{path}: the tokenizer is of kind '{model}' with splitting '{splitting}'; expected '{Model}' with '{Splitting}', the only one Palmyra carries over.");
+                $"{path}: the tokenizer is of kind '{model}' with splitting '{splitting}'; expected '{Model}' with '{Splitting}', "
+                + "the only one Palmyra carries over.");
         }
 
         string[] tokens = metadata.Texts(GgufKeys.Tokens)

@@ -10,7 +10,7 @@ namespace Palmyra.Conversion;
 /// <summary>A vocabulary as GGUF states it (<c>tokenizer.ggml.model</c> gpt2): one token for each row of the embedding, merges, and roles.</summary>
 /// <remarks>
 /// Byte-level vocabularies are carried over as they are. A word-level one becomes tokens that are cut out of the text whole, longest first,
-/// with no merges; so a text has the same ids wherever that is how its words are split. What GGUF has no place for is refused.
+/// with no merges; so a text of known words has the same ids wherever that is how it is split. What GGUF has no place for is refused.
 /// </remarks>
 internal sealed partial record GgufVocabulary(IReadOnlyList<string> Tokens, IReadOnlyList<TokenKind> Kinds, IReadOnlyList<string> Merges)
 {
@@ -84,7 +84,12 @@ internal sealed partial record GgufVocabulary(IReadOnlyList<string> Tokens, IRea
         Distinct(tokens, folder);
         return new GgufVocabulary(tokens, kinds, tokenizer.BytePairs?.Merges ?? [])
         {
-            Bos = bos, Eos = eos, Unknown = Within(tokenizer.UnkId), Padding = Within(tokenizer.PadId ?? config.PadTokenId), AddsBos = addsBos, AddsEos = addsEos,
+            Bos = bos,
+            Eos = eos,
+            Unknown = Within(tokenizer.UnkId),
+            Padding = Within(tokenizer.PadId ?? config.PadTokenId),
+            AddsBos = addsBos,
+            AddsEos = addsEos,
         };
 
         int? Within(int? id) => id is int known && (uint)known < (uint)rows ? known : null;
@@ -207,5 +212,6 @@ internal sealed partial record GgufVocabulary(IReadOnlyList<string> Tokens, IRea
     }
 
     private static TokenizationException Refusal(string folder, string what) =>
-        new($"{folder}: the tokenizer {what}, which a GGUF vocabulary cannot state; convert a folder without tokenizer files to get the weights with a made-up vocabulary.");
+        new($"{folder}: the tokenizer {what}, which a GGUF vocabulary cannot state; convert a copy of the folder without tokenizer files to get "
+            + "the weights with a made-up vocabulary.");
 }

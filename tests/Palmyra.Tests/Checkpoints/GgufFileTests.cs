@@ -116,7 +116,7 @@ public sealed class GgufFileTests
         { "an array of arrays", GgufBytes.Begin(0, 1).Text("k").U32(9).U32(9).U64(1).U32(9).U64(1).End() },
         { "'k' claims 4611686018427387905 elements", GgufBytes.Begin(0, 1).Text("k").U32(9).U32(4).U64((1UL << 62) + 1).Raw(new byte[64]).End() },
         { "'k' claims 9 elements", GgufBytes.Begin(0, 1).Text("k").U32(9).U32(8).U64(9).Raw(new byte[64]).End() },
-        { "a string of 'k' claims 5 bytes, but 0 follow", GgufBytes.Begin(0, 1).Text("k").U32(9).U32(8).U64(1).U64(5).End() },
+        { "a string of 'k' claims 5 bytes; at most 0 were expected", GgufBytes.Begin(0, 1).Text("k").U32(9).U32(8).U64(1).U64(5).End() },
         { "general.alignment was expected to be a power of two", GgufBytes.Begin(0, 1).Text("general.alignment").U32(4).U32(24).End() },
         { "general.alignment was expected to be a power of two", GgufBytes.Begin(0, 1).Text("general.alignment").U32(4).U32(0).End() },
         { "general.alignment was expected to be a power of two", GgufBytes.Begin(0, 1).Text("general.alignment").U32(4).U32(1 << 20).End() },

@@ -15,6 +15,7 @@ internal sealed class GgufReader
     private const int DefaultAlignment = 32;
     private const int LargestAlignment = 1 << 16;
     private const int LongestKey = 1024;
+    private const int LongestString = 1 << 28;
 
     // The format says 64, ggml's own reader takes one less.
     private const int LongestName = 64;
@@ -154,9 +155,10 @@ internal sealed class GgufReader
         for (long i = 0; i < count; i++)
         {
             ulong length = ReadUInt64($"the length of a string of '{key}'");
-            if (length > (ulong)Left || length > int.MaxValue / 4)
+            long most = Math.Min(Left, LongestString);
+            if (length > (ulong)most)
             {
-                throw new CheckpointException($"{_path}: a string of '{key}' claims {length} bytes, but {Left} follow. Is the download complete?");
+                throw new CheckpointException($"{_path}: a string of '{key}' claims {length} bytes; at most {most} were expected. Is the download complete?");
             }
 
             _position += (long)length;
@@ -251,7 +253,8 @@ internal sealed class GgufReader
         return Enum.IsDefined((GgmlType)type)
             ? (GgmlType)type
             : throw new CheckpointException(
-                $"{_path}: tensor '{name}' is stored as {GgmlTypes.NameOf(type)}; the types Palmyra reads are {string.Join(", ", Enum.GetNames<GgmlType>())}.");
+                $"{_path}: tensor '{name}' is stored as {GgmlTypes.NameOf(type)}; the types Palmyra reads are "
+                + $"{string.Join(", ", Enum.GetNames<GgmlType>())}.");
     }
 
     private long LengthOf(string name, GgmlType type, long[] shape)
