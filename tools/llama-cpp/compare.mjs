@@ -1,6 +1,7 @@
 // Compares Palmyra with llama.cpp on one GPT-2-shaped model: the same log-probabilities of given tokens, the same greedy continuation.
 //
-//   node tools/llama-cpp/compare.mjs MODEL.gguf FOLDER [--ids "1,2,3;4,5"] [--tokens 32] [--bound 0.01] [--install DIRECTORY]
+//   node tools/llama-cpp/compare.mjs MODEL.gguf FOLDER [--ids "1,2,3;4,5"] [--tokens 32] [--bound 0.01]
+//       [--text TEXT] [--install DIRECTORY]
 //
 // FOLDER holds the same model for Palmyra: what MODEL.gguf was converted from, or what it was converted to. llama.cpp comes as the npm
 // package node-llama-cpp, installed into DIRECTORY (a temporary one by default), never into the repository.
@@ -19,7 +20,7 @@ const largestMean = 1e-3; // nats
 
 const {positional, options} = parse(process.argv.slice(2));
 if (positional.length !== 2) {
-    console.error("usage: node compare.mjs MODEL.gguf FOLDER [--ids LIST;LIST] [--tokens N] [--bound NATS] [--install DIRECTORY]");
+    console.error("usage: node compare.mjs MODEL.gguf FOLDER [--ids LIST;LIST] [--tokens N] [--bound NATS] [--text TEXT] [--install DIRECTORY]");
     process.exit(2);
 }
 const [file, folder] = positional.map((name) => path.resolve(name));
@@ -62,10 +63,16 @@ for (const prompt of prompts) {
     console.log(`${prompt.length} tokens: log-probabilities differ by ${largest.toExponential(2)} at most; greedy ${
         same < 0 ? `${text.ids.length} tokens equal` : `differs at token ${same}`}`);
 }
+if (options.text !== undefined) {
+    const ours = palmyra("tokenize", "--model", folder, options.text, "--json").ids.join(",");
+    const theirs = model.tokenize(options.text, true).map(Number).join(",");
+    different += ours === theirs ? 0 : 1;
+    console.log(ours === theirs ? `the text has the same ${ours.split(",").length} ids` : `the text has ids ${ours} here and ${theirs} there`);
+}
 const mean = sum / count;
 const passed = worst <= bound && mean <= Math.max(largestMean, bound / 10) && different === 0;
 console.log(`${passed ? "agrees" : "DIFFERS"}: ${prompts.length} prompts, ${count} log-probabilities within ${worst.toExponential(2)} (bound ${
-    bound}), ${mean.toExponential(2)} on average; ${different} greedy texts differ`);
+    bound}), ${mean.toExponential(2)} on average; ${different} texts differ`);
 await llama.dispose();
 process.exit(passed ? 0 : 1);
 

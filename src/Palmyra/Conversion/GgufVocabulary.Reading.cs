@@ -72,7 +72,7 @@ internal sealed partial record GgufVocabulary
             : throw new TokenizationException($"{path}: the tokenizer puts a token around texts that it does not name; the file is damaged.");
 
         int? Role(string key) => metadata.Integer(key) is not long id ? null
-            : id >= 0 && id < rows && kinds[id] != TokenKind.Unused ? (int)id
+            : id >= 0 && id < rows ? kinds[id] != TokenKind.Unused ? (int)id : null
             : throw new TokenizationException($"{path}: '{key}' is {id}, which no token has; the ids are 0 to {rows - 1}.");
     }
 

@@ -63,8 +63,9 @@ internal sealed partial record GgufVocabulary(IReadOnlyList<string> Tokens, IRea
             throw Refusal(folder, "splits texts into words or joins them by rules of its own");
         }
 
-        int? bos = Within(tokenizer.BosId ?? config.BosTokenId);
-        int[] eos = [.. (config.EosTokenIds.Count > 0 ? config.EosTokenIds : tokenizer.EosId is int end ? [end] : []).Where(id => Within(id) is not null)];
+        int? bos = Known(tokenizer.BosId) ?? Known(config.BosTokenId);
+        int[] eos = [.. config.EosTokenIds.Where(tokenizer.HasToken)];
+        eos = eos.Length == 0 && tokenizer.EosId is int end ? [end] : eos;
         bool addsBos = tokenizer.Prefix.Count > 0;
         bool addsEos = tokenizer.Suffix.Count > 0;
         if (eos.Length > 2
@@ -86,13 +87,14 @@ internal sealed partial record GgufVocabulary(IReadOnlyList<string> Tokens, IRea
         {
             Bos = bos,
             Eos = eos,
-            Unknown = Within(tokenizer.UnkId),
-            Padding = Within(tokenizer.PadId ?? config.PadTokenId),
+            Unknown = Known(tokenizer.UnkId),
+            Padding = Known(tokenizer.PadId) ?? Known(config.PadTokenId),
             AddsBos = addsBos,
             AddsEos = addsEos,
         };
 
-        int? Within(int? id) => id is int known && (uint)known < (uint)rows ? known : null;
+        // A configuration may repeat GPT-2's id where the vocabulary has no such token.
+        int? Known(int? id) => id is int known && tokenizer.HasToken(known) ? known : null;
     }
 
     /// <summary>A vocabulary for a model that came without one: the bytes, then made-up merges of them, every token another text.</summary>

@@ -58,6 +58,20 @@ public sealed class GgufVocabularyTests
     }
 
     [Fact]
+    public void Roles_belong_to_tokens_there_are()
+    {
+        using var folder = new Gpt2Folder(config => config with { BosTokenId = 268, EosTokenIds = [269], PadTokenId = 267 });
+        folder.AddFile("vocab.json", TinyVocabulary.VocabularyJson());
+        folder.AddFile("merges.txt", TinyVocabulary.MergesText());
+        (GptTokenizer before, GptTokenizer after) = ThroughGguf(folder);
+        ModelConfig config = ModelConfigReader.ReadFile(Path.Combine(folder["back"], "config.json"));
+        Assert.Equal((TinyVocabulary.EndOfText, TinyVocabulary.EndOfText, null), (after.BosId, after.EosId, after.PadId));
+        Assert.Equal((TinyVocabulary.EndOfText, null), (config.BosTokenId, config.PadTokenId));
+        Assert.Equal([TinyVocabulary.EndOfText], config.EosTokenIds);
+        Assert.Equal(before.VocabularySize, after.VocabularySize);
+    }
+
+    [Fact]
     public void Words_of_a_word_level_vocabulary_keep_their_ids()
     {
         using var folder = new Gpt2Folder(config => config with { VocabularySize = 7, BosTokenId = 0, EosTokenIds = [1] });
