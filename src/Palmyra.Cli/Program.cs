@@ -11,6 +11,7 @@ var root = new RootCommand("Runs, scores and measures GPT-2, GPT-Neo and GPT-J m
     TokenizeCommand.Create(),
     ScoreCommand.Create(),
     InspectCommand.Create(),
+    ConvertCommand.Create(),
     VerifyCommand.Create(),
     BenchCommand.Create(),
     QuantizeCommand.Create(),

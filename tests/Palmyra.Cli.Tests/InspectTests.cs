@@ -31,11 +31,11 @@ public sealed class InspectTests
             attention          global
             head               its own matrix, with bias
 
-            weights in f32          24,203,531,136 B            24.2 GB
-            weights in f16          12,103,488,384 B            12.1 GB
-            weights in bf16         12,103,488,384 B            12.1 GB
-            weights in q8            6,431,593,344 B            6.43 GB
-            weights in q4            3,406,582,656 B            3.41 GB
+            weights in f32      24,203,531,136 B            24.2 GB
+            weights in f16      12,103,488,384 B            12.1 GB
+            weights in bf16     12,103,488,384 B            12.1 GB
+            weights in q8        6,431,593,344 B            6.43 GB
+            weights in q4        3,406,582,656 B            3.41 GB
             cache a token, f32         917,504 B  1.88 GB for 2,048
             cache a token, f16         458,752 B   940 MB for 2,048
             cache a token, q8          232,960 B   477 MB for 2,048
@@ -94,10 +94,12 @@ public sealed class InspectTests
             weights in bf16                    12,103,488,384 B  12.1 GB
             weights in q8                       6,431,593,344 B  6.43 GB
             weights in q4                       3,406,582,656 B  3.41 GB
-            cache a token, 32 bits                    917,504 B   918 kB
+            cache a token, f32                        917,504 B   918 kB
               a context of 2,048                1,879,048,192 B  1.88 GB
-            cache a token, 16 bits                    458,752 B   459 kB
+            cache a token, f16                        458,752 B   459 kB
               a context of 2,048                  939,524,096 B   940 MB
+            cache a token, q8                         232,960 B   233 kB
+              a context of 2,048                  477,102,080 B   477 MB
             logits of a sequence                      201,600 B   202 kB
             working rows, 512 tokens a step        84,104,064 B  84.1 MB
             one sequence of 2,048, weights q8   8,394,745,600 B  8.39 GB

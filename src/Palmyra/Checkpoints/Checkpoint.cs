@@ -67,7 +67,9 @@ public sealed class Checkpoint : IDisposable
 
         if (File.Exists(folderOrHubId))
         {
-            throw new CheckpointException($"{folderOrHubId}: this is a file; give the folder that holds it and its {ConfigFile}.");
+            throw new CheckpointException(folderOrHubId.EndsWith(Gguf.GgufFile.Extension, StringComparison.OrdinalIgnoreCase)
+                ? $"{folderOrHubId}: this is a GGUF file, not a folder; 'palmyra convert' makes one of it."
+                : $"{folderOrHubId}: this is a file; give the folder that holds it and its {ConfigFile}.");
         }
 
         string folder = Directory.Exists(folderOrHubId) ? folderOrHubId : HubCache.Resolve(folderOrHubId, revision ?? "main", environment);

@@ -63,24 +63,14 @@ public sealed class CheckpointWeights
     public long Bytes { get; }
 
     /// <summary>The view of a tensor, to be passed to <see cref="TransformerLoader.Load"/>; of a packed matrix, the tensor's rows of it.</summary>
-    /// <exception cref="CheckpointException">The rows are packed and damaged.</exception>
-    public WeightView View(WeightEntry entry)
-    {
-        if (!_packed.TryGetValue(entry.Name, out (PackedMatrix Matrix, int FirstRow) part))
-        {
-            return WeightView.Of(_tensors[entry.Name], entry.Transposed);
-        }
-
-        // Here and not before, so that a folder can be looked at without reading it.
-        part.Matrix.Check(part.FirstRow, entry.Rows);
-        return WeightView.OfPacked(part.Matrix, part.FirstRow, entry.Rows);
-    }
+    public WeightView View(WeightEntry entry) => _packed.TryGetValue(entry.Name, out (PackedMatrix Matrix, int FirstRow) part)
+        ? WeightView.OfPacked(part.Matrix, part.FirstRow, entry.Rows)
+        : WeightView.Of(_tensors[entry.Name], entry.Transposed);
 
     /// <summary>The view of a whole matrix.</summary>
-    /// <exception cref="CheckpointException">It is packed and damaged.</exception>
     public WeightView View(MatrixEntries matrix) => WeightView.Stack([.. matrix.Parts.Select(View)]);
 
-    /// <summary>The format a matrix is stored in, without looking at its numbers.</summary>
+    /// <summary>The format a matrix is stored in.</summary>
     public MatrixFormat StoredFormat(MatrixEntries matrix) => _packed.TryGetValue(matrix.Parts[0].Name, out (PackedMatrix Matrix, int FirstRow) part)
         ? part.Matrix.Format
         : View(matrix).StoredFormat;

@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using Palmyra.Backends;
 using Palmyra.Checkpoints;
 using Palmyra.Diagnostics;
@@ -23,7 +21,7 @@ public sealed class PackedMatrix
 
     private readonly TensorView _tensor;
 
-    /// <summary>Reads a tensor as a packed matrix. Its scales are not looked at; <see cref="Check"/> does that.</summary>
+    /// <summary>Reads a tensor as a packed matrix. Of its bytes none is looked at: every one of them means a finite number.</summary>
     /// <param name="tensor">The bytes.</param>
     /// <param name="rows">Rows of the matrix.</param>
     /// <param name="cols">Columns of the matrix.</param>
@@ -109,53 +107,4 @@ public sealed class PackedMatrix
     /// <param name="destination">Receives <see cref="Cols"/> numbers.</param>
     public void CopyRow(int row, Span<float> destination) =>
         PanelLayout.CopyRow(Format, Panel(row / PanelLayout.PanelRows), row % PanelLayout.PanelRows, destination[..Cols]);
-
-    /// <summary>Refuses scales that are NaN or infinite, and numbers in columns that do not exist, in the panels that hold some rows.</summary>
-    /// <param name="firstRow">The first row.</param>
-    /// <param name="rows">How many.</param>
-    /// <exception cref="CheckpointException">There is one.</exception>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void Check(int firstRow, int rows)
-    {
-        int group = PanelLayout.GroupBytes(Format);
-        int groups = PanelLayout.Groups(Cols);
-        int last = (firstRow + rows - 1) / PanelLayout.PanelRows;
-        for (int panel = firstRow / PanelLayout.PanelRows; panel <= last; panel++)
-        {
-            ReadOnlySpan<byte> bytes = Panel(panel);
-            for (int g = 0; g < groups; g++)
-            {
-                ReadOnlySpan<ushort> scales = MemoryMarshal.Cast<byte, ushort>(
-                    bytes.Slice((g * group) + PanelLayout.IntegerBytes(Format), PanelLayout.ScaleBytes));
-                foreach (ushort scale in scales)
-                {
-                    const int Exponent = 0x7C00;
-                    if ((scale & Exponent) == Exponent)
-                    {
-                        throw new CheckpointException(
-                            $"{_tensor.File}: tensor '{_tensor.Name}' has a scale that is {BitConverter.UInt16BitsToHalf(scale)}, "
-                            + $"in panel {panel}, group {g}; scales are finite numbers. The file is damaged.");
-                    }
-                }
-            }
-
-            CheckPadding(bytes, panel);
-        }
-    }
-
-    // Kernels multiply whole groups and rely on zeros beyond the last column.
-    private void CheckPadding(ReadOnlySpan<byte> bytes, int panel)
-    {
-        int used = Cols % PanelLayout.GroupSize;
-        Span<sbyte> quants = stackalloc sbyte[PanelLayout.GroupSize];
-        for (int row = 0; used > 0 && row < PanelLayout.PanelRows; row++)
-        {
-            PanelLayout.ReadGroup(Format, bytes, row, Cols / PanelLayout.GroupSize, quants);
-            if (quants[used..].ContainsAnyExcept((sbyte)0))
-            {
-                throw new CheckpointException(
-                    $"{_tensor.File}: tensor '{_tensor.Name}' has numbers beyond column {Cols - 1} in panel {panel}; zeros were expected. The file is damaged.");
-            }
-        }
-    }
 }

@@ -46,8 +46,13 @@ public sealed class GptTokenizer
             added[id] = added.TryGetValue(id, out var known) ? known with { IsSpecial = true } : new AddedToken(id, TokenText(id), IsSpecial: true);
         }
         _specialIds.UnionWith(added.Values.Where(token => token.IsSpecial).Select(token => token.Id));
+        AddedTokens = added;
         _addedTokens = new AddedTokenSplitter(added.Values, definition.File);
-        _model = CreateModel(definition, config, options);
+        BytePairs = definition.BytePairs is { } pairs
+            ? pairs with { AddPrefixSpace = options.AddPrefixSpace ?? config.AddPrefixSpace ?? pairs.AddPrefixSpace }
+            : null;
+        StatesSplitting = definition.Splitters is { Count: > 0 };
+        _model = CreateModel(definition, options);
         _bytes = new byte[_vocabulary.Size][];
         for (var id = 0; id < _bytes.Length; id++)
         {
@@ -87,6 +92,21 @@ public sealed class GptTokenizer
 
     /// <summary>What decoding puts between tokens.</summary>
     internal string Separator => _model.Separator;
+
+    /// <summary>The rules of a byte-level vocabulary; null for a word-level one.</summary>
+    internal BytePairRules? BytePairs { get; }
+
+    /// <summary>Whether the files of a word-level vocabulary state how a text is split.</summary>
+    internal bool StatesSplitting { get; }
+
+    /// <summary>The tokens that are cut out of a text first, by id.</summary>
+    internal IReadOnlyDictionary<int, AddedToken> AddedTokens { get; }
+
+    /// <summary>The ids in front of an encoded text.</summary>
+    internal IReadOnlyList<int> Prefix => _prefix;
+
+    /// <summary>The ids after it.</summary>
+    internal IReadOnlyList<int> Suffix => _suffix;
 
     /// <summary>Reads the tokenizer of a checkpoint folder.</summary>
     /// <remarks>
@@ -196,12 +216,12 @@ public sealed class GptTokenizer
         return tokens;
     }
 
-    private TokenModel CreateModel(TokenizerDefinition definition, TokenizerConfig config, TokenizerOptions options)
+    private TokenModel CreateModel(TokenizerDefinition definition, TokenizerOptions options)
     {
-        if (definition.BytePairs is { } rules)
+        if (BytePairs is { } rules)
         {
             return options.SplitPattern is null
-                ? new BytePairModel(_vocabulary, rules with { AddPrefixSpace = options.AddPrefixSpace ?? config.AddPrefixSpace ?? rules.AddPrefixSpace }, UnkId)
+                ? new BytePairModel(_vocabulary, rules, UnkId)
                 : throw new TokenizationException($"{definition.File} is a byte-level vocabulary, whose splitting is fixed; leave the split pattern out.");
         }
         var splitters = options.SplitPattern is { } pattern ? [WordSplitter.Matches(pattern, definition.File)] : definition.Splitters;

@@ -1,6 +1,9 @@
 using CsCheck;
 using Palmyra.Backends;
 using Palmyra.Checkpoints;
+using Palmyra.Checkpoints.Gguf;
+using Palmyra.Conversion;
+using Palmyra.Diagnostics;
 using Palmyra.Models;
 using Palmyra.Quantization;
 using Palmyra.Testing;
@@ -58,6 +61,54 @@ public sealed class MutatedFilesTests(ITestOutputHelper output)
     {
         byte[] file = File.ReadAllBytes(Fixtures.Path("models/gpt2/model-00003-of-00003.safetensors"));
         Check(file, 4000, bytes => Reading.Everything(SafetensorsReader.Read(ByteSource.Of(bytes), "mutated")));
+    }
+
+    [Theory]
+    [InlineData(GgmlType.F32)]
+    [InlineData(GgmlType.Q4_0)]
+    public void Gguf(GgmlType type)
+    {
+        using var folder = new TemporaryFolder();
+        Check(GgufFileBytes(folder, type), 2500, bytes =>
+        {
+            GgufMetadata metadata = GgufReader.Read(ByteSource.Of(bytes), "mutated", out IReadOnlyDictionary<string, GgufTensor> tensors);
+            Reading.Everything(tensors.ToDictionary(pair => pair.Key, pair => pair.Value.View()));
+            metadata.Texts("tokenizer.ggml.tokens");
+            metadata.Integers("tokenizer.ggml.token_type");
+        });
+    }
+
+    [Fact]
+    public void GgufModels()
+    {
+        using var folder = new TemporaryFolder();
+        Check(GgufFileBytes(folder, GgmlType.Q8_0), 600, bytes =>
+        {
+            File.WriteAllBytes(folder["m.gguf"], bytes);
+            try
+            {
+                using GgufModel model = GgufModel.Open(folder["m.gguf"]);
+                foreach (WeightEntry entry in new WeightMap(model.Config).All)
+                {
+                    Assert.Equal(entry.Rows, model.View(entry).Rows);
+                }
+            }
+            catch (PalmyraException error) when (error is TokenizationException or ModelConfigException)
+            {
+                throw new CheckpointException(error.Message, error);
+            }
+        });
+    }
+
+    // The tokens are read too: the mark that they are made up is taken out.
+    private static byte[] GgufFileBytes(TemporaryFolder folder, GgmlType type)
+    {
+        ModelConfig config = TinyModel.Gpt2 with { Width = 32 };
+        GgufExport.WriteRandom("tiny", config, 1, folder["m.gguf"], type);
+        byte[] bytes = File.ReadAllBytes(folder["m.gguf"]);
+        int mark = bytes.AsSpan().IndexOf("palmyra.made_up_vocabulary"u8);
+        bytes[mark] = (byte)'q';
+        return bytes;
     }
 
     [Theory]

@@ -88,31 +88,6 @@ public sealed class PackedMatrixTests
         Assert.Contains(message, failure.Message);
     }
 
-    [Theory]
-    [InlineData(MatrixFormat.Q8, float.NaN)]
-    [InlineData(MatrixFormat.Q4, float.PositiveInfinity)]
-    [InlineData(MatrixFormat.Q4, float.NegativeInfinity)]
-    public void A_scale_that_is_not_finite_is_refused_with_its_place(MatrixFormat format, float scale)
-    {
-        byte[] bytes = Bytes(format, 40, 64, out _);
-        int at = (int)((2 * PanelLayout.PanelBytes(format, 64)) + PanelLayout.GroupBytes(format) + PanelLayout.IntegerBytes(format) + 10);
-        BitConverter.TryWriteBytes(bytes.AsSpan(at), (Half)scale);
-        var matrix = new PackedMatrix(Tensor(bytes, format, 40, 64), 40, 64, format);
-        matrix.Check(0, 32);
-        Assert.Contains("in panel 2, group 1", Assert.Throws<CheckpointException>(() => matrix.Check(0, 40)).Message);
-    }
-
-    [Theory]
-    [InlineData(MatrixFormat.Q8)]
-    [InlineData(MatrixFormat.Q4)]
-    public void A_number_in_a_column_that_does_not_exist_is_refused(MatrixFormat format)
-    {
-        byte[] bytes = Bytes(format, 16, 63, out _);
-        new PackedMatrix(Tensor(bytes, format, 16, 63), 16, 63, format).Check(0, 16);
-        var matrix = new PackedMatrix(Tensor(Bytes(format, 16, 64, out _), format, 16, 63), 16, 63, format);
-        Assert.Contains("beyond column 62", Assert.Throws<CheckpointException>(() => matrix.Check(0, 16)).Message);
-    }
-
     [Fact]
     public void A_lease_keeps_the_file_mapped_after_the_checkpoint_is_closed_and_no_longer()
     {

@@ -15,17 +15,33 @@ namespace Palmyra.Backends.Cpu;
 /// </remarks>
 internal sealed unsafe class CpuMatrix : Matrix
 {
-    private readonly WeightArena.Piece _memory;
+    private readonly IDisposable _memory;
+    private byte* _panels;
 
-    private CpuMatrix(int rows, int cols, MatrixFormat format, int panelWidth, WeightArena arena, string name)
-        : base(rows, cols, format)
+    private CpuMatrix(WeightView weight, MatrixFormat format, int panelWidth, WeightArena arena)
+        : base(weight.Rows, weight.Cols, format)
     {
         PanelWidth = format.IsGrouped() ? PanelLayout.PanelRows : panelWidth;
-        PanelCount = (int)(((long)rows + PanelWidth - 1) / PanelWidth);
-        PanelBytes = checked((nint)BytesOfPanel(format, cols, panelWidth));
+        PanelCount = (int)(((long)Rows + PanelWidth - 1) / PanelWidth);
+        PanelBytes = checked((nint)BytesOfPanel(format, Cols, panelWidth));
         IsRaised = format == MatrixFormat.F16;
-        _memory = arena.Allocate((Int128)PanelCount * PanelBytes, $"weight '{name}' [{rows}, {cols}] as {format}");
+        if (format.IsGrouped() && weight.Packed is PackedMatrix packed && packed.Format == format)
+        {
+            ByteLease lease = packed.Lease();
+            _memory = lease;
+            _panels = (byte*)lease.Address;
+            IsMapped = true;
+        }
+        else
+        {
+            WeightArena.Piece piece = arena.Allocate((Int128)PanelCount * PanelBytes, $"weight '{weight.Name}' [{Rows}, {Cols}] as {format}");
+            _memory = piece;
+            _panels = piece.Start;
+        }
     }
+
+    /// <summary>Whether the panels are used where the checkpoint's file is mapped.</summary>
+    public bool IsMapped { get; }
 
     /// <summary>Outputs of a panel.</summary>
     public int PanelWidth { get; }
@@ -40,15 +56,28 @@ internal sealed unsafe class CpuMatrix : Matrix
     public bool IsRaised { get; private set; }
 
     /// <summary>The first panel.</summary>
-    public byte* Panels => _memory.Start;
+    /// <exception cref="ObjectDisposedException">The matrix was disposed.</exception>
+    public byte* Panels
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(_panels == null, this);
+            return _panels;
+        }
+    }
 
     /// <inheritdoc/>
-    public override long Bytes => _memory.Bytes;
+    public override long Bytes => (long)PanelCount * PanelBytes;
 
-    /// <summary>Reads, converts and lays out a weight, panels in parallel.</summary>
+    /// <summary>Reads, converts and lays out a weight, panels in parallel; one that its file holds as it is wanted is used where it is mapped.</summary>
     public static CpuMatrix Load(WeightView weight, MatrixFormat format, int panelWidth, WeightArena arena, WorkerPool pool)
     {
-        var matrix = new CpuMatrix(weight.Rows, weight.Cols, format, panelWidth, arena, weight.Name);
+        var matrix = new CpuMatrix(weight, format, panelWidth, arena);
+        if (matrix.IsMapped)
+        {
+            return matrix;
+        }
+
         var wide = new NativeBuffer?[pool.Threads];
         try
         {
@@ -111,7 +140,25 @@ internal sealed unsafe class CpuMatrix : Matrix
     }
 
     /// <inheritdoc/>
-    public override void Dispose() => _memory.Dispose();
+    public override bool TryCopyPanels(long offset, Span<byte> destination)
+    {
+        if (!Format.IsGrouped())
+        {
+            return false;
+        }
+
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, Bytes - destination.Length);
+        new ReadOnlySpan<byte>(Panels + offset, destination.Length).CopyTo(destination);
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        _panels = null;
+        _memory.Dispose();
+    }
 
     private static long BytesOfPanel(MatrixFormat format, int cols, int panelWidth) => format switch
     {
