@@ -10,17 +10,18 @@ namespace Palmyra.Tests.Backends;
 public class CpuBackendTests
 {
     [Theory]
-    [InlineData(1, CacheFormat.F32)]
-    [InlineData(2, CacheFormat.F32)]
-    [InlineData(2, CacheFormat.F16)]
-    [InlineData(2, CacheFormat.Q8)]
-    public void A_step_allocates_nothing_once_warm(int threads, CacheFormat cacheFormat)
+    [InlineData(1, MatrixFormat.F32, MatrixFormat.BF16, CacheFormat.F32)]
+    [InlineData(2, MatrixFormat.F32, MatrixFormat.BF16, CacheFormat.F32)]
+    [InlineData(2, MatrixFormat.F16, MatrixFormat.F32, CacheFormat.F16)]
+    [InlineData(1, MatrixFormat.Q8, MatrixFormat.Q4, CacheFormat.Q8)]
+    [InlineData(2, MatrixFormat.Q4, MatrixFormat.Q8, CacheFormat.Q8)]
+    public void A_step_allocates_nothing_once_warm(int threads, MatrixFormat tableFormat, MatrixFormat layerFormat, CacheFormat cacheFormat)
     {
         const int Width = 64;
         var shape = new AttentionShape(4, 16, 0.25f, 0);
         using var backend = new CpuBackend(new CpuOptions { Threads = threads });
-        using Matrix table = OpCases.Matrix(backend, 500, Width, 1, MatrixFormat.F32);
-        using Matrix project = OpCases.Matrix(backend, 3 * Width, Width, 2, MatrixFormat.BF16);
+        using Matrix table = OpCases.Matrix(backend, 500, Width, 1, tableFormat);
+        using Matrix project = OpCases.Matrix(backend, 3 * Width, Width, 2, layerFormat);
         using Matrix back = OpCases.Matrix(backend, Width, Width, 3, MatrixFormat.F16);
         using Tensor one = OpCases.Tensor(backend, 1, Width, Numbers.Spread(4, Width));
         using Tensor x = backend.Allocate(40, Width);

@@ -18,6 +18,10 @@ public sealed class BitEqualityTests
         { "gptj-full-rotary-f16", MatrixFormat.F16 },
         { "gpt-neo-bin-sharded", MatrixFormat.BF16 },
         { "gpt2-inverse-layer-upcast", MatrixFormat.BF16 },
+        { "gpt2", MatrixFormat.Q8 },
+        { "gptj", MatrixFormat.Q4 },
+        { "gpt-neo", MatrixFormat.Q8 },
+        { "gpt2-palmyra-small-style", MatrixFormat.Q4 },
     };
 
     [Theory]

@@ -14,10 +14,15 @@ internal sealed class CpuFixture : IDisposable
     private readonly int[][] _sequences;
 
     public CpuFixture(string name, MatrixFormat format, CpuOptions options)
+        : this(name, format, new CpuBackend(options))
+    {
+    }
+
+    /// <summary>The same on another backend, for comparison.</summary>
+    public CpuFixture(string name, MatrixFormat format, IBackend backend)
     {
         _model = LanguageModel.Open(
-            Fixtures.Path($"models/{name}"),
-            new LanguageModelOptions { Format = format, Backend = new CheckedBackend(new CpuBackend(options)) });
+            Fixtures.Path($"models/{name}"), new LanguageModelOptions { Format = format, Backend = new CheckedBackend(backend) });
         var random = new Random(5);
         _sequences = [.. Lengths.Select(length => Enumerable.Range(0, length).Select(_ => random.Next(_model.Config.VocabularySize)).ToArray())];
     }
