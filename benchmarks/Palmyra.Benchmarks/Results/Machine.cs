@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using System.Text.Json.Serialization;
 using Palmyra.Backends.Cpu;
 
 namespace Palmyra.Benchmarks.Results;
@@ -13,7 +14,8 @@ namespace Palmyra.Benchmarks.Results;
 /// <param name="Runtime">.NET.</param>
 /// <param name="Commit">The repository's, with a plus if files were changed.</param>
 /// <param name="Date">Day.</param>
-internal sealed record Machine(string Processor, int Cores, int Vectors, string System, string Runtime, string Commit, string Date)
+/// <param name="Load">Runnable threads before anything was measured, as a mean over a minute; null where the system does not say.</param>
+internal sealed record Machine(string Processor, int Cores, int Vectors, string System, string Runtime, string Commit, string Date, double? Load)
 {
     /// <summary>This one, now.</summary>
     public static Machine Current => new(
@@ -23,7 +25,20 @@ internal sealed record Machine(string Processor, int Cores, int Vectors, string 
         RuntimeInformation.OSDescription,
         RuntimeInformation.FrameworkDescription,
         CommitName(),
-        DateTime.UtcNow.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture));
+        DateTime.UtcNow.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
+        LoadAverage());
+
+    /// <summary>Whether others were using the machine enough to be seen in the results.</summary>
+    [JsonIgnore]
+    public bool IsBusy => Load > 0.25 * Cores;
+
+    private static double? LoadAverage()
+    {
+        const string File = "/proc/loadavg";
+        return global::System.IO.File.Exists(File)
+            ? double.Parse(global::System.IO.File.ReadAllText(File).Split(' ')[0], CultureInfo.InvariantCulture)
+            : null;
+    }
 
     private static string ProcessorName()
     {

@@ -63,6 +63,12 @@ internal static class TargetsCommand
         Machine machine = Machine.Current;
         var rows = new List<ResultRow>();
         Console.WriteLine($"{machine.Processor}, {machine.Cores} cores, {machine.Runtime}, commit {machine.Commit}");
+        if (machine.IsBusy)
+        {
+            Console.Error.WriteLine(string.Create(
+                CultureInfo.InvariantCulture, $"Others are using this machine (load average {machine.Load:F1}): expect wide spreads."));
+        }
+
         foreach ((string name, string what, Func<TargetOptions, IEnumerable<ResultRow>> measure) in Parts.Where(part => wanted(part.Name)))
         {
             Console.WriteLine();
