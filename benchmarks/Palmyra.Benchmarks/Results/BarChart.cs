@@ -7,7 +7,7 @@ namespace Palmyra.Benchmarks.Results;
 /// <summary>Bars of every row with a target, the target a line across its bar; shares of limits first, then ratios to peers.</summary>
 internal static class BarChart
 {
-    private const int LabelWidth = 400;
+    private const int LabelWidth = 480;
     private const int PlotWidth = 420;
     private const int ValueWidth = 150;
     private const int RowHeight = 20;
@@ -34,7 +34,7 @@ internal static class BarChart
         foreach ((string head, ResultRow[] members) in panels.Where(panel => panel.Rows.Length > 0))
         {
             double full = Math.Max(members.Max(row => row.Values.Max()), members.Max(row => row.Target!.Value)) * 1.02;
-            Line(body, $"""<text class="head" x="8" y="{y + 26}">{head}; the line across a bar is its target</text>""");
+            Line(body, $"""<text class="head" x="8" y="{y + 26}">{head}; across: the target, thin: lowest to highest round</text>""");
             y += HeadHeight;
             foreach (ResultRow row in members)
             {

@@ -146,7 +146,7 @@ internal static class GemmRows
         private void Add(string name, Action run, double error, double bound)
         {
             Agreement.Demand($"{name} on {_shape}", error, bound);
-            _notes[name] = error.ToString("E1", CultureInfo.InvariantCulture);
+            _notes[name] = error.ToString("0.0e0", CultureInfo.InvariantCulture);
             _measurements.Add(name, () => Operations / 1e9 / Timing.Best(run));
         }
     }
