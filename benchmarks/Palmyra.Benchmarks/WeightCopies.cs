@@ -6,7 +6,7 @@ namespace Palmyra.Benchmarks;
 /// <summary>One matrix as many times as it takes to exceed any cache, so that each use reads memory as decoding a large model does.</summary>
 internal sealed class WeightCopies : IDisposable
 {
-    /// <summary>As many bytes as <see cref="Palmyra.Backends.Cpu.MachineLimits.ReadBandwidth"/> reads, several times the largest last-level caches.</summary>
+    // As many bytes as MachineLimits.ReadBandwidth reads: several times the largest last-level caches.
     private const long EnoughBytes = 512L << 20;
 
     private readonly Matrix[] _copies;

@@ -58,10 +58,15 @@ internal static class PalmyraProcess
         return (output.Result, peak, process.ExitCode == 0 ? null : error.Result.Trim());
     }
 
-    private static Process Start(params string[] arguments) =>
-        Process.Start(new ProcessStartInfo(Environment.ProcessPath is string host && Path.GetFileNameWithoutExtension(host) == "dotnet" ? host : "dotnet", [Assembly, .. arguments])
+    private static Process Start(params string[] arguments)
+    {
+        // The same runtime if this process was started by one.
+        string? host = Environment.ProcessPath;
+        string dotnet = host is not null && Path.GetFileNameWithoutExtension(host) == "dotnet" ? host : "dotnet";
+        return Process.Start(new ProcessStartInfo(dotnet, [Assembly, .. arguments])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         })!;
+    }
 }

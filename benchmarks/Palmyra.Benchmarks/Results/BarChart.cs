@@ -65,7 +65,8 @@ internal static class BarChart
         Line(body, $"""<line class="range" x1="{X(row.Values.Min())}" x2="{X(row.Values.Max())}" y1="{middle}" y2="{middle}"/>""");
         Line(body, $"""<line class="target" x1="{X(row.Target!.Value)}" x2="{X(row.Target!.Value)}" y1="{y + 1}" y2="{y + RowHeight - 1}"/>""");
         string verdict = row.Reached == true ? "" : $", target {row.TargetText}";
-        Line(body, $"""<text x="{LabelWidth + PlotWidth + 8}" y="{middle + 4}">{row.Measured.Split(' ')[0]}{(row.Measure == Measure.Share ? " %" : "")}{verdict}</text>""");
+        string median = row.Measured[..row.Measured.IndexOf(" (", StringComparison.Ordinal)];
+        Line(body, $"""<text x="{LabelWidth + PlotWidth + 8}" y="{middle + 4}">{median}{verdict}</text>""");
     }
 
     private static void Line(StringBuilder body, string text) => body.Append(text).Append('\n');

@@ -9,7 +9,11 @@ internal static class ReportCommand
     public static Command Create()
     {
         var page = new Argument<string>("PAGE") { Description = "The page, with the two marker lines." };
-        var files = new Argument<string[]>("RESULTS") { Description = "Files that targets --json or tools/compare-llama-cpp wrote.", Arity = ArgumentArity.OneOrMore };
+        var files = new Argument<string[]>("RESULTS")
+        {
+            Description = "Files that targets --json or tools/compare-llama-cpp wrote.",
+            Arity = ArgumentArity.OneOrMore,
+        };
         var chart = new Option<string?>("--chart") { Description = "The chart's path, relative to the page.", HelpName = "FILE" };
         var command = new Command("report", "Write the tables of result files into a page.") { page, files, chart };
         command.SetAction(parsed =>

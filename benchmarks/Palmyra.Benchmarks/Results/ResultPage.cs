@@ -44,10 +44,13 @@ internal static class ResultPage
         Line(body, "");
         Line(body, $"## {file.Title}");
         Line(body, "");
-        Line(body, $"{machine.Processor}, {machine.Cores} cores, {machine.Vectors}-bit vectors; {machine.System}; {machine.Runtime}; commit {machine.Commit}; {machine.Date}.");
+        Line(body, $"{machine.Processor}, {machine.Cores} cores, {machine.Vectors}-bit vectors; {machine.System}; {machine.Runtime};");
+        Line(body, $"commit {machine.Commit}; {machine.Date}.");
         if (machine.Load is double load)
         {
-            string warning = machine.IsBusy ? ": others were using the machine, so spreads are wide and peers whose threads wait for each other suffer most" : "";
+            string warning = machine.IsBusy
+                ? ": others were using the machine, so spreads are wide and peers whose threads wait for each other suffer most"
+                : "";
             Line(body, string.Create(CultureInfo.InvariantCulture, $"Load average before: {load:F1}{warning}."));
         }
 
@@ -76,7 +79,8 @@ internal static class ResultPage
             string gap = row.Measure == Measure.Share && row.Values.Length > 0
                 ? (100 * Math.Max(0, 1 - row.Median)).ToString("F0", CultureInfo.InvariantCulture) + " %"
                 : "";
-            Line(body, $"| {row.Name} | {row.Threads} | {row.Measured} | {row.Of} | {gap} | {row.TargetText} | {row.Verdict} | {row.Note.Replace("|", "/", StringComparison.Ordinal)} |");
+            string note = row.Note.Replace("|", "/", StringComparison.Ordinal);
+            Line(body, $"| {row.Name} | {row.Threads} | {row.Measured} | {row.Of} | {gap} | {row.TargetText} | {row.Verdict} | {note} |");
         }
     }
 

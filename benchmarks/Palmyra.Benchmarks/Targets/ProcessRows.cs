@@ -50,8 +50,7 @@ internal static class ProcessRows
         };
         (string output, long peak, string? error) = PalmyraProcess.Run(
             "bench", "--preset", "gpt-j-6b", "--dtype", "q4", "--prompt-tokens", "8", "--decode-tokens", "24",
-            "--threads", threads.ToString(CultureInfo.InvariantCulture), "--rounds", Math.Max(5, options.Rounds).ToString(CultureInfo.InvariantCulture),
-            "--json");
+            "--threads", threads.ToString(CultureInfo.InvariantCulture), "--rounds", options.Rounds.ToString(CultureInfo.InvariantCulture), "--json");
         if (error is not null)
         {
             string note = $"not supported: {error.Split('\n')[0]}";
@@ -62,6 +61,8 @@ internal static class ProcessRows
         JsonElement found = document.RootElement;
         double tokens = found.GetProperty("decode_tokens").GetDouble();
         double bytes = found.GetProperty("weight_bytes_per_token").GetDouble();
+        double rate = found.GetProperty("decode_tokens_per_second").GetDouble();
+        double bandwidth = found.GetProperty("bandwidth_gb_per_second").GetDouble();
         double Share(JsonElement round) => bytes * tokens / round.GetProperty("decode_seconds").GetDouble()
             / (round.GetProperty("bandwidth_gb_per_second").GetDouble() * 1e9);
         return
@@ -70,9 +71,7 @@ internal static class ProcessRows
             decode with
             {
                 Values = [.. found.GetProperty("rounds").EnumerateArray().Select(Share)],
-                Note = string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"{found.GetProperty("decode_tokens_per_second").GetDouble():F2} tokens/s of {bytes / 1e9:F2} GB at {found.GetProperty("bandwidth_gb_per_second").GetDouble():F1} GB/s"),
+                Note = string.Create(CultureInfo.InvariantCulture, $"{rate:F2} tokens/s of {bytes / 1e9:F2} GB at {bandwidth:F1} GB/s"),
             },
         ];
     }

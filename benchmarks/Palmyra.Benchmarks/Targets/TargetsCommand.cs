@@ -20,11 +20,22 @@ internal static class TargetsCommand
     /// <summary>The command.</summary>
     public static Command Create()
     {
-        var rounds = new Option<int>("--rounds") { Description = "Rounds of interleaved measurements, at least 5.", DefaultValueFactory = _ => 5, HelpName = "N" };
-        var threads = new Option<string>("--threads") { Description = "Numbers of threads, separated by commas.", DefaultValueFactory = _ => "1,2", HelpName = "LIST" };
+        string names = string.Join(", ", Parts.Select(part => part.Name));
+        var rounds = new Option<int>("--rounds")
+        {
+            Description = "Rounds of interleaved measurements, at least 5.",
+            DefaultValueFactory = _ => 5,
+            HelpName = "N",
+        };
+        var threads = new Option<string>("--threads")
+        {
+            Description = "Numbers of threads, separated by commas.",
+            DefaultValueFactory = _ => "1,2",
+            HelpName = "LIST",
+        };
         var json = new Option<string?>("--json") { Description = "Also writes the results to a file, after every part.", HelpName = "FILE" };
         var gptJ = new Option<bool>("--gptj") { Description = "Also measures gpt-j-6b, which takes minutes and 8 GB." };
-        var only = new Option<string?>("--only") { Description = $"Parts to measure, separated by commas: {string.Join(", ", Parts.Select(part => part.Name))}.", HelpName = "LIST" };
+        var only = new Option<string?>("--only") { Description = $"Parts to measure, separated by commas: {names}.", HelpName = "LIST" };
         var command = new Command("targets", "Measure every row of the targets table.") { rounds, threads, json, gptJ, only };
         rounds.Validators.Add(result =>
         {
@@ -35,17 +46,17 @@ internal static class TargetsCommand
         });
         threads.Validators.Add(result =>
         {
-            if (!result.GetValueOrDefault<string>().Split(',').All(text => int.TryParse(text, CultureInfo.InvariantCulture, out int n) && n is >= 1 and <= 1024))
+            if (!result.GetValueOrDefault<string>().Split(',').All(IsCount))
             {
                 result.AddError("--threads was expected to be numbers from 1 to 1024, separated by commas.");
             }
         });
         only.Validators.Add(result =>
         {
-            string[] names = result.GetValueOrDefault<string?>()?.Split(',') ?? [];
-            if (names.Except(Parts.Select(part => part.Name)).FirstOrDefault() is string unknown)
+            string[] given = result.GetValueOrDefault<string?>()?.Split(',') ?? [];
+            if (given.Except(Parts.Select(part => part.Name)).FirstOrDefault() is string unknown)
             {
-                result.AddError($"--only was expected to name parts ({string.Join(", ", Parts.Select(part => part.Name))}); found '{unknown}'.");
+                result.AddError($"--only was expected to name parts ({names}); found '{unknown}'.");
             }
         });
         command.SetAction(parsed =>
@@ -57,6 +68,8 @@ internal static class TargetsCommand
         });
         return command;
     }
+
+    private static bool IsCount(string text) => int.TryParse(text, CultureInfo.InvariantCulture, out int count) && count is >= 1 and <= 1024;
 
     private static void Run(TargetOptions options, Func<string, bool> wanted, string? json)
     {
@@ -88,6 +101,7 @@ internal static class TargetsCommand
 
         ResultRow[] aimed = [.. rows.Where(row => row.Target is not null)];
         Console.WriteLine();
-        Console.WriteLine($"{aimed.Count(row => row.Reached == true)} of {aimed.Length} targets reached, {aimed.Count(row => row.Values.Length == 0)} not measured");
+        int reached = aimed.Count(row => row.Reached == true), missing = aimed.Count(row => row.Values.Length == 0);
+        Console.WriteLine($"{reached} of {aimed.Length} targets reached, {missing} not measured");
     }
 }
