@@ -80,7 +80,7 @@ internal static class GemmRows
 
             yield return Row(found, "F32", "ONNX F32", "ONNX Runtime", 0.95);
             yield return Row(found, "Q8", "ONNX Q8", "ONNX Runtime", 1);
-            yield return Row(found, "Q4", "ONNX Q4", "ONNX Runtime", null);
+            yield return Row(found, "Q4", "ONNX Q4", "ONNX Runtime", 1);
             yield return Row(found, "Q8", "F32", "own F32", 1.3);
             yield return Row(found, "Q4", "F32", "own F32", null);
         }
