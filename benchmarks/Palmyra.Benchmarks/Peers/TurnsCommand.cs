@@ -28,6 +28,9 @@ internal static class TurnsCommand
         return command;
     }
 
+    // By now the load is our own: the warm-up's, and that of whatever was measured before.
+    private static Machine Quiet => Machine.Current with { Load = null };
+
     private static void Run(MatrixFormat format, int threads, int tokens)
     {
         try
@@ -39,7 +42,7 @@ internal static class TurnsCommand
             // Twice, because the runtime compiles hot loops anew in the first moments of a process.
             Take();
             Take();
-            Say(new { Ready = true, Machine = Machine.Current });
+            Say(new { Ready = true, Machine = Quiet });
             while (Console.ReadLine() is not null)
             {
                 Say(Take());
@@ -56,7 +59,7 @@ internal static class TurnsCommand
         }
         catch (BackendException error)
         {
-            Say(new { Error = error.Message, Machine = Machine.Current });
+            Say(new { Error = error.Message, Machine = Quiet });
         }
     }
 
