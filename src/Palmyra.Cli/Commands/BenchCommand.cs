@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using Palmyra.Backends;
+using Palmyra.Evaluation;
 using Palmyra.Models;
 using Palmyra.Storyteller;
 
@@ -65,7 +66,9 @@ internal static class BenchCommand
 
             int threads = parsed.GetValue(options.Backend) == "reference" ? 1 : options.ThreadCount(parsed);
             using var measurement = new SpeedMeasurement(opened.Transformer, promptTokens, decodeTokens, options.CacheFormat(parsed), threads);
-            SpeedReport report = measurement.Run(opened.Name, load, parsed.GetValue(rounds), cancellation);
+            int count = parsed.GetValue(rounds);
+            SpeedResult result = measurement.Run(count, round => Terminal.Note($"round {round} of {count}"), cancellation);
+            var report = new SpeedReport(opened.Name, opened.Transformer, load, result);
             if (parsed.GetValue(json))
             {
                 Terminal.Json(report.WriteJson);

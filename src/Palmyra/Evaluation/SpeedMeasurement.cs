@@ -3,11 +3,11 @@ using Palmyra.Backends;
 using Palmyra.Backends.Cpu;
 using Palmyra.Models;
 
-namespace Palmyra.Cli;
+namespace Palmyra.Evaluation;
 
 /// <summary>Times prefill and decode of one sequence in turn with the machine's own limits, so that drift of a shared machine meets both.</summary>
 /// <remarks>Only the model is timed: tokens are fixed, nothing is sampled; logits are read back as a sampler would.</remarks>
-internal sealed class SpeedMeasurement : IDisposable
+public sealed class SpeedMeasurement : IDisposable
 {
     // The runtime compiles hot loops anew in the first moments of a process.
     private const double WarmUpSeconds = 0.5;
@@ -23,8 +23,15 @@ internal sealed class SpeedMeasurement : IDisposable
     private readonly int _threads;
     private PreparedBatch? _prepared;
 
+    /// <summary>Readies a measurement.</summary>
+    /// <param name="model">The model; it stays the caller's.</param>
+    /// <param name="promptTokens">Tokens of the prompt, at least 1.</param>
+    /// <param name="decodeTokens">Tokens decoded after it, at least 1; both together fit the model's context.</param>
+    /// <param name="cacheFormat">How keys and values are kept.</param>
+    /// <param name="threads">Threads that the limits are measured with: those of the model's backend.</param>
     public SpeedMeasurement(Transformer model, int promptTokens, int decodeTokens, CacheFormat cacheFormat, int threads)
     {
+        ArgumentNullException.ThrowIfNull(model);
         _model = model;
         _threads = threads;
         _decodeTokens = decodeTokens;
@@ -38,9 +45,12 @@ internal sealed class SpeedMeasurement : IDisposable
     }
 
     /// <summary>Runs the rounds: bandwidth, decode, peak, prefill, and again.</summary>
-    public SpeedReport Run(string name, double loadSeconds, int rounds, CancellationToken cancellation)
+    /// <param name="rounds">How many, at least 1.</param>
+    /// <param name="progress">Told the number of each round as it begins, from 1; or null.</param>
+    /// <param name="cancellation">Looked at between tokens.</param>
+    public SpeedResult Run(int rounds, Action<int>? progress = null, CancellationToken cancellation = default)
     {
-        double first = Prefill(cancellation);
+        double cold = Prefill(cancellation);
         long warm = Stopwatch.GetTimestamp();
         do
         {
@@ -52,24 +62,27 @@ internal sealed class SpeedMeasurement : IDisposable
         var measured = new SpeedRound[rounds];
         for (int round = 0; round < rounds; round++)
         {
-            Terminal.Note($"round {round + 1} of {rounds}");
+            progress?.Invoke(round + 1);
             double bandwidth = MachineLimits.ReadBandwidth(_threads);
+            long allocated = GC.GetTotalAllocatedBytes(precise: true);
             double decode = Decode(_decodeTokens, cancellation);
+            allocated = GC.GetTotalAllocatedBytes(precise: true) - allocated;
             double peak = MachineLimits.FmaPeak(_threads);
             double prefill = Prefill(cancellation);
-            measured[round] = new SpeedRound(prefill, decode, bandwidth, peak);
+            measured[round] = new SpeedRound(prefill, decode, allocated, bandwidth, peak);
         }
 
-        return new SpeedReport(name, _model, _cache, _prompt.Length, _decodeTokens, loadSeconds, first, measured);
+        // The head sees the prompt's last token only.
+        var size = new ModelSize(_model.Config);
+        double flops = 2.0 * ((size.LayerMatrixParameters * (double)_prompt.Length) + size.HeadParameters);
+        long bytes = _model.Weights.Head.Bytes
+            + _model.Weights.Blocks.Sum(block => block.Qkv.Bytes + block.Out.Bytes + block.Up.Bytes + block.Down.Bytes);
+        return new SpeedResult(_prompt.Length, _decodeTokens, _cache.Format, bytes, flops, cold, measured);
     }
 
-    public void Dispose()
-    {
-        _cache.Dispose();
-        _rows.Dispose();
-    }
-
-    private double Prefill(CancellationToken cancellation)
+    /// <summary>Runs the prompt once.</summary>
+    /// <returns>Seconds up to its last token's logits.</returns>
+    public double Prefill(CancellationToken cancellation = default)
     {
         cancellation.ThrowIfCancellationRequested();
         long start = Stopwatch.GetTimestamp();
@@ -77,7 +90,11 @@ internal sealed class SpeedMeasurement : IDisposable
         return Stopwatch.GetElapsedTime(start).TotalSeconds;
     }
 
-    private double Decode(int tokens, CancellationToken cancellation)
+    /// <summary>Decodes tokens after the prompt, which must have run before.</summary>
+    /// <param name="tokens">How many, at most those asked for at first.</param>
+    /// <param name="cancellation">Looked at between tokens.</param>
+    /// <returns>Seconds for all of them.</returns>
+    public double Decode(int tokens, CancellationToken cancellation = default)
     {
         long start = Stopwatch.GetTimestamp();
         for (int i = 0; i < tokens; i++)
@@ -87,6 +104,13 @@ internal sealed class SpeedMeasurement : IDisposable
         }
 
         return Stopwatch.GetElapsedTime(start).TotalSeconds;
+    }
+
+    /// <summary>Gives cache and rows back.</summary>
+    public void Dispose()
+    {
+        _cache.Dispose();
+        _rows.Dispose();
     }
 
     private void Step(ReadOnlySpan<int> tokens, int past)
