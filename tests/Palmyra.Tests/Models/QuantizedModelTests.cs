@@ -8,14 +8,14 @@ namespace Palmyra.Tests.Models;
 /// <summary>Whole models of Q8 and Q4 on the CPU against the reference backend, which computes in double on the numbers the integers mean.</summary>
 public sealed class QuantizedModelTests
 {
-    private const double Enlarged = 5;
+    private const double Enlarged = 8;
 
     /// <summary>The largest relative error of one product's inputs: half a step of 16 bits (Q8) or of 8 (Q4), where numbers are spread evenly.</summary>
     private static double InputError(MatrixFormat format) => format == MatrixFormat.Q8 ? 1.0 / 65534 : 1.0 / 254;
 
     // A layer has four products, each of which adds its inputs' rounding to what came before; the head is one more. Independent errors add up
     // squared. Norms, activations and above all the softmax of large scores (GPT-Neo's are not scaled) pass an error on enlarged: for these
-    // random models five times is allowed, squared.
+    // random models eight times is allowed, squared.
     [Theory]
     [InlineData("gpt2", MatrixFormat.Q8)]
     [InlineData("gpt2", MatrixFormat.Q4)]

@@ -288,15 +288,15 @@ internal static unsafe class NarrowRows
     {
         if (Sse.IsSupported)
         {
-            Sse.Prefetch0(start);
+            Sse.PrefetchNonTemporal(start);
             if (words > CacheLine)
             {
-                Sse.Prefetch0(start + CacheLine);
+                Sse.PrefetchNonTemporal(start + CacheLine);
             }
 
             if (words > 2 * CacheLine)
             {
-                Sse.Prefetch0(start + (2 * CacheLine));
+                Sse.PrefetchNonTemporal(start + (2 * CacheLine));
             }
         }
     }

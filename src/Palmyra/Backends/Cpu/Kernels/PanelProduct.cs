@@ -109,15 +109,15 @@ internal static unsafe class PanelProduct
         {
             if (Sse.IsSupported)
             {
-                Sse.Prefetch0(panel + PrefetchDistance);
+                Sse.PrefetchNonTemporal(panel + PrefetchDistance);
                 if (3 * lanes > CacheLine)
                 {
-                    Sse.Prefetch0(panel + PrefetchDistance + CacheLine);
+                    Sse.PrefetchNonTemporal(panel + PrefetchDistance + CacheLine);
                 }
 
                 if (3 * lanes > 2 * CacheLine)
                 {
-                    Sse.Prefetch0(panel + PrefetchDistance + (2 * CacheLine));
+                    Sse.PrefetchNonTemporal(panel + PrefetchDistance + (2 * CacheLine));
                 }
             }
 
@@ -154,15 +154,15 @@ internal static unsafe class PanelProduct
         {
             if (Sse.IsSupported)
             {
-                Sse.Prefetch0(panel + PrefetchDistance);
+                Sse.PrefetchNonTemporal(panel + PrefetchDistance);
                 if (3 * lanes > CacheLine)
                 {
-                    Sse.Prefetch0(panel + PrefetchDistance + CacheLine);
+                    Sse.PrefetchNonTemporal(panel + PrefetchDistance + CacheLine);
                 }
 
                 if (3 * lanes > 2 * CacheLine)
                 {
-                    Sse.Prefetch0(panel + PrefetchDistance + (2 * CacheLine));
+                    Sse.PrefetchNonTemporal(panel + PrefetchDistance + (2 * CacheLine));
                 }
             }
 
@@ -212,15 +212,15 @@ internal static unsafe class PanelProduct
         {
             if (Sse.IsSupported)
             {
-                Sse.Prefetch0(panel + PrefetchDistance);
+                Sse.PrefetchNonTemporal(panel + PrefetchDistance);
                 if (3 * lanes > CacheLine)
                 {
-                    Sse.Prefetch0(panel + PrefetchDistance + CacheLine);
+                    Sse.PrefetchNonTemporal(panel + PrefetchDistance + CacheLine);
                 }
 
                 if (3 * lanes > 2 * CacheLine)
                 {
-                    Sse.Prefetch0(panel + PrefetchDistance + (2 * CacheLine));
+                    Sse.PrefetchNonTemporal(panel + PrefetchDistance + (2 * CacheLine));
                 }
             }
 
@@ -296,15 +296,15 @@ internal static unsafe class PanelProduct
         {
             if (Sse.IsSupported)
             {
-                Sse.Prefetch0(panel + PrefetchDistance);
+                Sse.PrefetchNonTemporal(panel + PrefetchDistance);
                 if (3 * lanes > CacheLine)
                 {
-                    Sse.Prefetch0(panel + PrefetchDistance + CacheLine);
+                    Sse.PrefetchNonTemporal(panel + PrefetchDistance + CacheLine);
                 }
 
                 if (3 * lanes > 2 * CacheLine)
                 {
-                    Sse.Prefetch0(panel + PrefetchDistance + (2 * CacheLine));
+                    Sse.PrefetchNonTemporal(panel + PrefetchDistance + (2 * CacheLine));
                 }
             }
 

@@ -266,7 +266,7 @@ internal static unsafe class Q4Rows
         {
             for (int line = 0; line < GroupBytes; line += CacheLine)
             {
-                Sse.Prefetch0(start + line);
+                Sse.PrefetchNonTemporal(start + line);
             }
         }
     }

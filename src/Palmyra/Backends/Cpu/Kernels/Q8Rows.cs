@@ -226,7 +226,7 @@ internal static unsafe class Q8Rows
         {
             for (int line = 0; line < GroupBytes; line += CacheLine)
             {
-                Sse.Prefetch0(start + line);
+                Sse.PrefetchNonTemporal(start + line);
             }
         }
     }
