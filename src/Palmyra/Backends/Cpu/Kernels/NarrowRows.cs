@@ -12,6 +12,8 @@ namespace Palmyra.Backends.Cpu.Kernels;
 //   order     c = fma(a_k, w_k, c) for k = 0 .. K-1, as in PanelProduct: the same bits
 //   tails     an odd K leaves a last pair of which only the first half counts; its second half is 0 and is not read
 // Cost: 2·rows·panel·K operations, 2·panel·K bytes, for 96 weights at 512 bits 3 loads and 6 (BF16) or 21 (F16) conversions.
+// Measured: 4096 x 16384 from memory 97-99 % of the read bandwidth of the same run (F16 32, BF16 33 GB/s), from cache 45 and 73 GB/s, one
+// thread; 2-core AVX-512 machine (shared), November 2026.
 internal static unsafe class NarrowRows
 {
     /// <summary>The most rows.</summary>

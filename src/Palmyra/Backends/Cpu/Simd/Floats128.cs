@@ -37,9 +37,6 @@ internal readonly unsafe struct Floats128 : IVector<Floats128>
     public static Floats128 Load(float* source) => new(Vector128.Load(source));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Floats128 LoadBFloat16(ushort* source) => new((Widen(source) << 16).AsSingle());
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats128 LoadSByte(sbyte* source) => new(Vector128.ConvertToSingle(Vector128.WidenLower(
         Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(int*)source).AsSByte()))));
 

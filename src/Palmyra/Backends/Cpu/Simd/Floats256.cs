@@ -38,9 +38,6 @@ internal readonly unsafe struct Floats256 : IVector<Floats256>
     public static Floats256 Load(float* source) => new(Vector256.Load(source));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Floats256 LoadBFloat16(ushort* source) => new((Widen(source) << 16).AsSingle());
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats256 LoadSByte(sbyte* source)
     {
         Vector128<sbyte> bytes = Vector128.CreateScalarUnsafe(*(long*)source).AsSByte();

@@ -32,9 +32,6 @@ internal readonly unsafe struct Floats32 : IVector<Floats32>
     public static Floats32 Load(float* source) => new(*source);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Floats32 LoadBFloat16(ushort* source) => new(BitConverter.UInt32BitsToSingle((uint)*source << 16));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats32 LoadSByte(sbyte* source) => new(*source);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

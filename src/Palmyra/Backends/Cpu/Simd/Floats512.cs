@@ -38,9 +38,6 @@ internal readonly unsafe struct Floats512 : IVector<Floats512>
     public static Floats512 Load(float* source) => new(Vector512.Load(source));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Floats512 LoadBFloat16(ushort* source) => new((Widen(source) << 16).AsSingle());
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats512 LoadSByte(sbyte* source)
     {
         Vector128<sbyte> bytes = Vector128.Load(source);

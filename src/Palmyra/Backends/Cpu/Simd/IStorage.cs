@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace Palmyra.Backends.Cpu.Simd;
 
-/// <summary>How the numbers of a panel or of a cache page lie in memory; kernels widen them to float as they load them.</summary>
+/// <summary>How the numbers of a cache page lie in memory; attention widens them to float as it loads them.</summary>
 internal unsafe interface IStorage
 {
     /// <summary>Bytes a number takes.</summary>
@@ -33,7 +33,7 @@ internal readonly unsafe struct HalfStorage : IStorage
         where TVector : struct, IVector<TVector> => TVector.LoadHalf((ushort*)source);
 }
 
-/// <summary>IEEE 16-bit floats without infinities and NaN: what every sane checkpoint holds.</summary>
+/// <summary>IEEE 16-bit floats without infinities and NaN.</summary>
 internal readonly unsafe struct FiniteHalfStorage : IStorage
 {
     public static int Size => sizeof(ushort);
@@ -41,16 +41,6 @@ internal readonly unsafe struct FiniteHalfStorage : IStorage
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Load<TVector>(byte* source)
         where TVector : struct, IVector<TVector> => TVector.LoadFiniteHalf((ushort*)source);
-}
-
-/// <summary>Upper halves of 32-bit floats.</summary>
-internal readonly unsafe struct BFloat16Storage : IStorage
-{
-    public static int Size => sizeof(ushort);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TVector Load<TVector>(byte* source)
-        where TVector : struct, IVector<TVector> => TVector.LoadBFloat16((ushort*)source);
 }
 
 /// <summary>8-bit integers; what they are scaled by lies elsewhere.</summary>

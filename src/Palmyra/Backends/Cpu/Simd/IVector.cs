@@ -20,9 +20,6 @@ internal unsafe interface IVector<T>
 
     static abstract T Load(float* source);
 
-    /// <summary>Loads upper halves of floats.</summary>
-    static abstract T LoadBFloat16(ushort* source);
-
     /// <summary>Loads IEEE halves; exact for every one of the 65,536 values.</summary>
     static abstract T LoadHalf(ushort* source);
 
