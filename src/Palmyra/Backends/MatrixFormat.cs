@@ -1,6 +1,7 @@
 namespace Palmyra.Backends;
 
-/// <summary>How a weight matrix is stored. Narrow to store, wide to compute: sums are 32-bit float in every format.</summary>
+/// <summary>How a weight matrix is stored. Narrow to store, wide to compute: sums are 32-bit float;
+/// inside a group of Q8 or Q4 the CPU's are integers, over inputs rounded to 16 and 8 bits.</summary>
 public enum MatrixFormat
 {
     /// <summary>32-bit float.</summary>

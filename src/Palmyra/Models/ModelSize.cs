@@ -31,7 +31,7 @@ public sealed class ModelSize
     /// <summary>Parameters of the matrix that gives logits: only tokens whose successor is asked for are multiplied with it.</summary>
     public long HeadParameters => (_map.Head ?? _map.Tokens).Count;
 
-    /// <summary>Bytes of all weights in memory: matrices in <paramref name="format"/>, gains and biases in 32 bits.</summary>
+    /// <summary>Bytes of all weights: matrices in <paramref name="format"/>, gains and biases in 32 bits, without a backend's padding.</summary>
     /// <param name="format">How matrices are stored, by <see cref="StorageFormat"/>.</param>
     public long WeightBytes(MatrixFormat format) =>
         _map.Vectors.Sum(entry => entry.Count * sizeof(float)) + _map.Matrices.Sum(matrix => MatrixBytes(matrix, format));

@@ -6,9 +6,6 @@ namespace Palmyra.Models;
 /// <summary>Which matrices take the format that a model is asked for, and which another: the one home of that rule.</summary>
 public static class StorageFormat
 {
-    // What tokens and head take in a model of Q4.
-    private const MatrixFormat TokensOfQ4 = MatrixFormat.Q4;
-
     /// <summary>The format of a matrix in a model of some format.</summary>
     /// <param name="role">What the matrix does.</param>
     /// <param name="format">The model's format; null for every matrix as it is stored.</param>
@@ -18,7 +15,6 @@ public static class StorageFormat
     {
         (_, null) => stored,
         (MatrixRole.Positions, MatrixFormat.Q8 or MatrixFormat.Q4) => stored.IsGrouped() ? MatrixFormat.F32 : stored,
-        (MatrixRole.Tokens or MatrixRole.Head, MatrixFormat.Q4) => TokensOfQ4,
         _ => format.Value,
     };
 }

@@ -20,7 +20,8 @@ public static class TransformerWriter
         TransformerWeights weights = model.Weights;
         var reader = new WeightReader(model.Backend);
         var tensors = new List<TensorSource>();
-        ElementType vectorType = TypeOf(format ?? weights.Tokens.Format);
+        bool grouped = MatricesOf(weights, map).Any(matrix => (format ?? matrix.Format).IsGrouped());
+        ElementType vectorType = grouped ? ElementType.F32 : TypeOf(format ?? weights.Tokens.Format);
         foreach ((MatrixEntries entries, Matrix matrix) in map.Matrices.Zip(MatricesOf(weights, map)))
         {
             MatrixFormat target = StorageFormat.For(entries.Role, format, matrix.Format);

@@ -24,11 +24,29 @@ public static class PanelLayout
     /// <summary>Columns that share a scale.</summary>
     public const int GroupSize = 32;
 
-    /// <summary>Every scale is smaller than this in magnitude: numbers up to 16,256 can be stored as Q8, up to 1,024 as Q4.</summary>
-    public const int ScaleLimit = 128;
+    /// <summary>Every scale is smaller than this in magnitude: numbers up to 16,252 can be stored as Q8, up to 1,023 as Q4.</summary>
+    public const float ScaleLimit = RaisedHalf.Limit;
 
     /// <summary>Bytes of a group's scales in a panel.</summary>
     internal const int ScaleBytes = PanelRows * sizeof(ushort);
+
+    /// <summary>Two columns of a Q8 panel: the unit its kernels multiply.</summary>
+    internal const int Q8PairBytes = 2 * PanelRows;
+
+    /// <summary>Bytes of a Q8 group's integers.</summary>
+    internal const int Q8IntegerBytes = GroupSize / 2 * Q8PairBytes;
+
+    /// <summary>Bytes of a Q8 group in a panel.</summary>
+    internal const int Q8GroupBytes = Q8IntegerBytes + ScaleBytes;
+
+    /// <summary>Eight columns of a Q4 panel, a 32-bit word a row.</summary>
+    internal const int Q4WordBytes = 4 * PanelRows;
+
+    /// <summary>Bytes of a Q4 group's integers.</summary>
+    internal const int Q4IntegerBytes = GroupSize / 8 * Q4WordBytes;
+
+    /// <summary>Bytes of a Q4 group in a panel.</summary>
+    internal const int Q4GroupBytes = Q4IntegerBytes + ScaleBytes;
 
     /// <summary>What the bytes of a panel are a multiple of.</summary>
     internal const int Alignment = 64;
@@ -48,8 +66,8 @@ public static class PanelLayout
     /// <summary>Bytes of a group's integers in a panel.</summary>
     internal static int IntegerBytes(MatrixFormat format) => format switch
     {
-        MatrixFormat.Q8 => PanelRows * GroupSize,
-        MatrixFormat.Q4 => PanelRows * GroupSize / 2,
+        MatrixFormat.Q8 => Q8IntegerBytes,
+        MatrixFormat.Q4 => Q4IntegerBytes,
         _ => throw new ArgumentOutOfRangeException(nameof(format), format, "Only Q8 and Q4 have groups."),
     };
 
@@ -66,7 +84,7 @@ public static class PanelLayout
     /// <param name="row">The row within the panel.</param>
     /// <param name="group">The group.</param>
     /// <param name="quants">Receives 32 integers: −128 to 127, or −8 to 7.</param>
-    /// <returns>The scale.</returns>
+    /// <returns>The scale; rounded, should a foreign file hold a code that no half has.</returns>
     public static Half ReadGroup(MatrixFormat format, ReadOnlySpan<byte> panel, int row, int group, Span<sbyte> quants)
     {
         ReadOnlySpan<byte> integers = panel.Slice(group * GroupBytes(format), GroupBytes(format));
@@ -77,7 +95,7 @@ public static class PanelLayout
                 : (sbyte)(((BinaryPrimitives.ReadUInt32LittleEndian(integers[(((k / 8 * PanelRows) + row) * 4)..]) >> Q4Shift(k)) & 15) - 8);
         }
 
-        return (Half)RaisedHalf.Decode(BinaryPrimitives.ReadUInt16LittleEndian(integers[(IntegerBytes(format) + (row * sizeof(ushort)))..]));
+        return (Half)ScaleOf(format, panel, row, group);
     }
 
     /// <summary>Writes a row's integers and scale of one group into a panel that started as zero bytes.</summary>
@@ -88,9 +106,9 @@ public static class PanelLayout
     /// <param name="quants">32 integers: −128 to 127, or −8 to 7.</param>
     /// <param name="scale">The scale.</param>
     /// <exception cref="ArgumentOutOfRangeException">The scale is not below <see cref="ScaleLimit"/> in magnitude.</exception>
-    public static void WriteGroup(MatrixFormat format, Span<byte> panel, int row, int group, ReadOnlySpan<sbyte> quants, Half scale)
+    internal static void WriteGroup(MatrixFormat format, Span<byte> panel, int row, int group, ReadOnlySpan<sbyte> quants, Half scale)
     {
-        if (!(Half.Abs(scale) < (Half)ScaleLimit))
+        if (!((float)Half.Abs(scale) < ScaleLimit))
         {
             throw new ArgumentOutOfRangeException(nameof(scale), scale, $"Scales are below {ScaleLimit} in magnitude.");
         }
@@ -121,7 +139,8 @@ public static class PanelLayout
         Span<sbyte> quants = stackalloc sbyte[GroupSize];
         for (int group = 0; group < groups; group++)
         {
-            float scale = (float)ReadGroup(format, panel, row, group, quants);
+            ReadGroup(format, panel, row, group, quants);
+            float scale = ScaleOf(format, panel, row, group);
             int first = group * GroupSize;
             int count = Math.Min(GroupSize, destination.Length - first);
             for (int k = 0; k < count; k++)
@@ -130,6 +149,9 @@ public static class PanelLayout
             }
         }
     }
+
+    private static float ScaleOf(MatrixFormat format, ReadOnlySpan<byte> panel, int row, int group) => RaisedHalf.Decode(
+        BinaryPrimitives.ReadUInt16LittleEndian(panel[((group * GroupBytes(format)) + IntegerBytes(format) + (row * sizeof(ushort)))..]));
 
     private static int Q4Shift(int k) => (8 * (k % 4)) + (4 * (k % 8 / 4));
 }

@@ -41,7 +41,7 @@ public static class Quantizer
         }
 
         using Checkpoint checkpoint = Checkpoint.Open(folderOrHubId);
-        if (FullPath(destination) == FullPath(checkpoint.Folder))
+        if (IsSame(destination, checkpoint.Folder))
         {
             throw new ArgumentException($"{destination}: this is the model's own folder, which would be lost; write to another.", nameof(destination));
         }
@@ -152,7 +152,25 @@ public static class Quantizer
         json.WriteEndObject();
     }
 
-    private static string FullPath(string folder) => Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
+    /// <summary>Whether two paths lead to one folder: links are followed, and letters' case counts where the system's files have it.</summary>
+    private static bool IsSame(string first, string second) => string.Equals(
+        RealPath(first), RealPath(second), OperatingSystem.IsLinux() ? StringComparison.Ordinal : StringComparison.OrdinalIgnoreCase);
+
+    private static string RealPath(string folder)
+    {
+        string path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
+        string? parent = Path.GetDirectoryName(path);
+        if (parent is null)
+        {
+            return path;
+        }
+
+        // Any folder on the way may be a link.
+        path = Path.Combine(RealPath(parent), Path.GetFileName(path));
+        return Directory.Exists(path) && Directory.ResolveLinkTarget(path, returnFinalTarget: true) is FileSystemInfo target
+            ? RealPath(target.FullName)
+            : path;
+    }
 
     private static long Bytes(Checkpoint checkpoint)
     {

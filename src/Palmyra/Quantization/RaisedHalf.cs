@@ -11,8 +11,8 @@ namespace Palmyra.Quantization;
 /// </remarks>
 internal static class RaisedHalf
 {
-    /// <summary>Numbers smaller than this round to halves below 2⁷, which have codes.</summary>
-    public const float Limit = 127.9375f;
+    /// <summary>Numbers smaller than this round to halves below 2⁷, which have codes; this one is a tie that would round to 2⁷.</summary>
+    public const float Limit = 127.96875f;
 
     /// <summary>Sign, exponent and fraction in a float's places, once the code has been moved there.</summary>
     public const int Mask = unchecked((int)0x8FFFE000);

@@ -11,11 +11,14 @@ public class CpuBitEqualityTests
     [InlineData(MatrixFormat.F32)]
     [InlineData(MatrixFormat.F16)]
     [InlineData(MatrixFormat.BF16)]
-    public void Linear_of_many_rows_is_linear_of_each(MatrixFormat format)
+    [InlineData(MatrixFormat.Q8)]
+    [InlineData(MatrixFormat.Q4)]
+    public void Linear_of_many_rows_is_linear_of_each_at_every_width(MatrixFormat format)
     {
-        // 900 inputs are three depth blocks; 100 outputs end inside a panel at every width.
-        const int Inputs = 900;
+        // 901 inputs are three depth blocks, an odd one and 29 groups, the last cut; 100 outputs end inside a panel at every width.
+        const int Inputs = 901;
         const int Outputs = 100;
+        float[]? first = null;
         foreach (VectorWidth width in Enum.GetValues<VectorWidth>())
         {
             using var backend = new CpuBackend(new CpuOptions { Threads = 2, VectorWidth = width });
@@ -23,6 +26,7 @@ public class CpuBitEqualityTests
             using Tensor bias = OpCases.Tensor(backend, 1, Outputs, Numbers.Spread(2, Outputs));
             float[] inputs = Numbers.Spread(3, 20 * Inputs);
             float[] singles = [.. Enumerable.Range(0, 20).SelectMany(row => Linear(backend, w, bias, inputs[(row * Inputs)..((row + 1) * Inputs)]))];
+            Bits.Equal(first ??= singles, singles);
             for (int rows = 2; rows <= (width == VectorWidth.Bits512 ? 20 : 11); rows++)
             {
                 Bits.Equal(singles.AsSpan(0, rows * Outputs), Linear(backend, w, bias, inputs[..(rows * Inputs)]));
@@ -40,18 +44,25 @@ public class CpuBitEqualityTests
         }
     }
 
-    [Fact]
-    public void Linear_of_512_rows_is_linear_of_each()
+    [Theory]
+    [InlineData(MatrixFormat.F32, 517)]
+    [InlineData(MatrixFormat.F16, 257)]
+    [InlineData(MatrixFormat.BF16, 259)]
+    [InlineData(MatrixFormat.Q8, 258)]
+    [InlineData(MatrixFormat.Q4, 259)]
+    [InlineData(MatrixFormat.Q4, 517)]
+    public void Linear_of_several_row_blocks_is_linear_of_each(MatrixFormat format, int rows)
     {
+        // A block has 256 rows; the last one here is a few.
         using var backend = new CpuBackend(new CpuOptions { Threads = 3 });
-        using Matrix w = OpCases.Matrix(backend, 60, 40, 1, MatrixFormat.F32);
-        float[] inputs = Numbers.Spread(3, 517 * 40);
-        using Tensor x = OpCases.Tensor(backend, 517, 40, inputs);
-        using Tensor y = backend.Allocate(517, 60);
+        using Matrix w = OpCases.Matrix(backend, 60, 40, 1, format);
+        float[] inputs = Numbers.Spread(3, rows * 40);
+        using Tensor x = OpCases.Tensor(backend, rows, 40, inputs);
+        using Tensor y = backend.Allocate(rows, 60);
         backend.Linear(y, x, w, null, Activation.None, null);
         float[] together = OpCases.Values(backend, y);
         x.Rows = y.Rows = 1;
-        for (int row = 0; row < 517; row += 43)
+        foreach (int row in Enumerable.Range(0, rows).Where(row => row % 43 == 0 || row >= 250))
         {
             backend.Write(x, inputs.AsSpan(row * 40, 40));
             backend.Linear(y, x, w, null, Activation.None, null);

@@ -89,6 +89,28 @@ public unsafe class WorkerPoolTests
         }
     }
 
+    [Theory]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(5)]
+    public void Fewer_items_than_threads_are_each_done_once(int items)
+    {
+        // Some workers then have no items of their own.
+        using var pool = new WorkerPool(4);
+        for (int round = 0; round < 200; round++)
+        {
+            var done = new int[items];
+            pool.Run(items, 1, (start, end, _) =>
+            {
+                for (int i = start; i < end; i++)
+                {
+                    Interlocked.Increment(ref done[i]);
+                }
+            });
+            Assert.All(done, times => Assert.Equal(1, times));
+        }
+    }
+
     [Fact]
     public void Regions_allocate_nothing()
     {

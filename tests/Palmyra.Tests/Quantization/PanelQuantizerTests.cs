@@ -140,8 +140,8 @@ public class PanelQuantizerTests
     [InlineData(MatrixFormat.Q4, float.NaN, "NaN")]
     [InlineData(MatrixFormat.Q8, float.PositiveInfinity, "Infinity")]
     [InlineData(MatrixFormat.Q4, float.NegativeInfinity, "-Infinity")]
-    [InlineData(MatrixFormat.Q8, 16257f, "16257")]
-    [InlineData(MatrixFormat.Q4, -1025f, "-1025")]
+    [InlineData(MatrixFormat.Q8, 16253f, "16253")]
+    [InlineData(MatrixFormat.Q4, -1024f, "-1024")]
     public void A_number_that_cannot_be_stored_is_named(MatrixFormat format, float number, string text)
     {
         var values = new float[50 * PanelLayout.PanelRows];
@@ -149,6 +149,18 @@ public class PanelQuantizerTests
         var panel = new byte[PanelLayout.PanelBytes(format, 50)];
         var error = Assert.Throws<BackendException>(() => PanelQuantizer.Quantize(format, values, 50, panel, "h.0.mlp.c_fc.weight", 16));
         Assert.Contains($"'h.0.mlp.c_fc.weight' holds {text} at row 19, column 40", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(MatrixFormat.Q8, 16252f)]
+    [InlineData(MatrixFormat.Q4, -1023f)]
+    public void The_largest_that_can_is_stored_to_its_format(MatrixFormat format, float number)
+    {
+        var values = new float[32 * PanelLayout.PanelRows];
+        values[5] = number;
+        var row = new float[32];
+        PanelLayout.CopyRow(format, Quantize(format, values, 32), 5, row);
+        Assert.InRange(row[0] / number, 0.999f, 1.001f);
     }
 
     private static byte[] Quantize(MatrixFormat format, float[] values, int cols)

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics.X86;
+using Palmyra.Backends.Cpu.Kernels;
 using Palmyra.Backends.Cpu.Simd;
 
 namespace Palmyra.Backends.Cpu;
@@ -11,7 +11,6 @@ public static unsafe class MachineLimits
 {
     private const long BufferBytes = 512L << 20;
     private const int ReadChunk = 1 << 20;
-    private const int PrefetchDistance = 4096 / sizeof(float);
     private const double Seconds = 0.12;
 
     /// <summary>How fast <paramref name="threads"/> threads together read memory that no cache holds, in GB/s (10⁹ bytes). Takes about 0.3 s, once.</summary>
@@ -77,14 +76,7 @@ public static unsafe class MachineLimits
         for (; p != last; p += 4 * T.Count)
         {
             // As the kernels do, or their share of this limit would pass a hundred per cent.
-            if (Sse.IsSupported)
-            {
-                for (int line = 0; line < 4 * T.Count; line += 16)
-                {
-                    Sse.PrefetchNonTemporal(p + PrefetchDistance + line);
-                }
-            }
-
+            WeightPrefetch.Stretch(p, 4 * sizeof(float) * T.Count);
             a += T.Load(p);
             b += T.Load(p + T.Count);
             c += T.Load(p + (2 * T.Count));

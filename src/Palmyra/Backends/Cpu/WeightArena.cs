@@ -12,11 +12,14 @@ internal sealed unsafe class WeightArena : IDisposable
     private const int Alignment = 64;
 
     private Block? _current;
+    private bool _disposed;
 
     /// <summary>Cuts a piece, 64-byte aligned, content undefined.</summary>
     /// <exception cref="Diagnostics.BackendException">There is not enough memory.</exception>
+    /// <exception cref="ObjectDisposedException">The arena was disposed.</exception>
     public Piece Allocate(Int128 bytes, string purpose)
     {
+        ObjectDisposedException.ThrowIf(_disposed, this);
         Int128 size = (bytes + Alignment - 1) / Alignment * Alignment;
         if (size > BlockBytes / 2)
         {
@@ -37,6 +40,7 @@ internal sealed unsafe class WeightArena : IDisposable
     /// <summary>Gives up the block that pieces are cut from; it lives on while one of them does.</summary>
     public void Dispose()
     {
+        _disposed = true;
         _current?.Release();
         _current = null;
     }

@@ -9,7 +9,7 @@ namespace Palmyra.Backends.Cpu;
 /// <remarks>
 /// <para>Each worker has a run of neighbouring items for its own, so that what it reads lies in one stretch of memory; one that is through
 /// with its own helps the others with theirs.</para>
-/// <para>A region costs a fraction of a microsecond and allocates nothing: workers spin for a moment between regions and only then sleep.
+/// <para>A region of few threads costs a fraction of a microsecond and allocates nothing: workers spin for a moment between regions and only then sleep.
 /// The caller works too, and waits only for workers that have entered: one whose core is taken away delays nobody.</para>
 /// <para>Who computes a chunk is a matter of chance; a job must not let it, nor the number of threads, show in its result.
 /// A pool serves one caller at a time. An exception in a job ends the region's hand-out and is thrown to the caller.</para>
@@ -77,7 +77,7 @@ internal sealed unsafe class WorkerPool : IDisposable
 
     /// <summary>Calls <paramref name="job"/>(context, start, end, worker) until [0, count) is covered in chunks; returns when all are done.</summary>
     /// <param name="count">Items.</param>
-    /// <param name="chunk">Items a call takes at most.</param>
+    /// <param name="chunk">Items a call takes at most; all of them where nobody is there to share with.</param>
     /// <param name="job">What to do; <c>worker</c> is below <see cref="Threads"/> and belongs to one thread.</param>
     /// <param name="context">Handed to the job.</param>
     public void Run(int count, int chunk, delegate*<void*, int, int, int, void> job, void* context)
@@ -171,7 +171,10 @@ internal sealed unsafe class WorkerPool : IDisposable
             {
                 ref Share share = ref _shares[(worker + i) % _shares.Length];
                 int start;
-                while ((start = Interlocked.Add(ref share.Next, _chunk) - _chunk) < share.End && start >= 0)
+
+                // Looked at before it is drawn from: an empty share's counter is then only read, however many workers pass by.
+                while (Volatile.Read(ref share.Next) < share.End
+                    && (start = Interlocked.Add(ref share.Next, _chunk) - _chunk) < share.End && start >= 0)
                 {
                     _job(_context, start, (int)Math.Min((long)start + _chunk, share.End), worker);
                 }

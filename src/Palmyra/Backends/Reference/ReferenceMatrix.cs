@@ -21,7 +21,7 @@ internal sealed class ReferenceMatrix(int rows, int cols, MatrixFormat format) :
         return true;
     }
 
-    public override long Bytes => Data.LongLength * sizeof(float);
+    public override long Bytes => (Data.LongLength * sizeof(float)) + Panels.LongLength;
 
     public ReadOnlySpan<float> Row(int row) => Data.AsSpan(row * Cols, Cols);
 

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics.X86;
 using Palmyra.Backends.Cpu.Simd;
 
 namespace Palmyra.Backends.Cpu.Kernels;
@@ -18,11 +17,6 @@ internal static unsafe class NarrowRows
 {
     /// <summary>The most rows.</summary>
     public const int Largest = 4;
-
-    /// <summary>How far ahead of its reading a panel is asked for: hides the memory's latency, stays inside the nearest cache.</summary>
-    private const int PrefetchDistance = 4096 / sizeof(uint);
-
-    private const int CacheLine = 64 / sizeof(uint);
 
     /// <summary>Adds the product of <paramref name="rows"/> rows (1, 2 or 4) and one panel to <paramref name="c"/>.</summary>
     /// <param name="c">[rows, panel] with <paramref name="stride"/>.</param>
@@ -67,7 +61,7 @@ internal static unsafe class NarrowRows
         float* end = a + (depth / 2 * 2);
         while (a != end)
         {
-            Prefetch(panel + PrefetchDistance, 3 * lanes);
+            WeightPrefetch.Lines(panel, 3 * sizeof(uint) * lanes);
             TIntegers bits = TIntegers.Load(panel);
             TVector w0 = TNarrow.First(bits, mask, factor);
             TVector v0 = TNarrow.Second(bits, mask, factor);
@@ -124,7 +118,7 @@ internal static unsafe class NarrowRows
         float* end = a + (depth / 2 * 4);
         while (a != end)
         {
-            Prefetch(panel + PrefetchDistance, 3 * lanes);
+            WeightPrefetch.Lines(panel, 3 * sizeof(uint) * lanes);
             TIntegers bits = TIntegers.Load(panel);
             TVector w0 = TNarrow.First(bits, mask, factor);
             TVector v0 = TNarrow.Second(bits, mask, factor);
@@ -202,7 +196,7 @@ internal static unsafe class NarrowRows
         float* end = a + (depth / 2 * 8);
         while (a != end)
         {
-            Prefetch(panel + PrefetchDistance, 3 * lanes);
+            WeightPrefetch.Lines(panel, 3 * sizeof(uint) * lanes);
             TIntegers bits = TIntegers.Load(panel);
             TVector w0 = TNarrow.First(bits, mask, factor);
             TVector v0 = TNarrow.Second(bits, mask, factor);
@@ -283,23 +277,5 @@ internal static unsafe class NarrowRows
         TVector.Store(c + (3 * stride), s30);
         TVector.Store(c + (3 * stride) + lanes, s31);
         TVector.Store(c + (3 * stride) + (2 * lanes), s32);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Prefetch(uint* start, int words)
-    {
-        if (Sse.IsSupported)
-        {
-            Sse.PrefetchNonTemporal(start);
-            if (words > CacheLine)
-            {
-                Sse.PrefetchNonTemporal(start + CacheLine);
-            }
-
-            if (words > 2 * CacheLine)
-            {
-                Sse.PrefetchNonTemporal(start + (2 * CacheLine));
-            }
-        }
     }
 }

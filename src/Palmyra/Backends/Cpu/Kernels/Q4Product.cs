@@ -35,9 +35,6 @@ internal readonly unsafe struct Q4Product<TVector, TIntegers> : IProduct
     private const int Panels = Q4Tiles.Width / PanelLayout.PanelRows;
     private const int DepthGroups = 24;
     private const int WideLength = DepthGroups * Q4Tiles.QuadsInGroup * Q4Tiles.Width;
-    private const int WordBytes = 4 * PanelLayout.PanelRows;
-    private const int IntegerBytes = Q4Tiles.QuadsInGroup / 2 * WordBytes;
-    private const int GroupBytes = IntegerBytes + PanelLayout.ScaleBytes;
 
     public static int Width => Q4Tiles.Width;
 
@@ -71,7 +68,7 @@ internal readonly unsafe struct Q4Product<TVector, TIntegers> : IProduct
         for (int first = 0; first < groups; first += DepthGroups)
         {
             int count = Math.Min(DepthGroups, groups - first);
-            Widen(wide, scales, panel + (first * GroupBytes), factors->PanelBytes, panels, count, Q4Product.Nibbles);
+            Widen(wide, scales, panel + (first * PanelLayout.Q4GroupBytes), factors->PanelBytes, panels, count, Q4Product.Nibbles);
             int* tile = inputs;
             for (int r = 0; r < rows; r += largest, tile += factors->TileStride)
             {
@@ -100,9 +97,9 @@ internal readonly unsafe struct Q4Product<TVector, TIntegers> : IProduct
             byte* group = panel;
             int* to = wide + (p * PanelLayout.PanelRows);
             float* toScale = scales + (p * PanelLayout.PanelRows);
-            for (int g = 0; g < count; g++, group += GroupBytes, toScale += Q4Tiles.Width)
+            for (int g = 0; g < count; g++, group += PanelLayout.Q4GroupBytes, toScale += Q4Tiles.Width)
             {
-                for (int word = 0; word < IntegerBytes; word += WordBytes, to += 2 * Q4Tiles.Width)
+                for (int word = 0; word < PanelLayout.Q4IntegerBytes; word += PanelLayout.Q4WordBytes, to += 2 * Q4Tiles.Width)
                 {
                     for (int lane = 0; lane < PanelLayout.PanelRows; lane += TVector.Count)
                     {
@@ -114,7 +111,7 @@ internal readonly unsafe struct Q4Product<TVector, TIntegers> : IProduct
 
                 for (int lane = 0; lane < PanelLayout.PanelRows; lane += TVector.Count)
                 {
-                    TIntegers code = TIntegers.LoadRaised((ushort*)(group + IntegerBytes) + lane) & TIntegers.Create(RaisedHalf.Mask);
+                    TIntegers code = TIntegers.LoadRaised((ushort*)(group + PanelLayout.Q4IntegerBytes) + lane) & TIntegers.Create(RaisedHalf.Mask);
                     TVector.Store(toScale + lane, TIntegers.AsFloats(code) * TVector.Create(RaisedHalf.Factor));
                 }
             }

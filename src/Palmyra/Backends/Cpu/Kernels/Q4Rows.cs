@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics.X86;
 using Palmyra.Backends.Cpu.Simd;
 using Palmyra.Quantization;
 
@@ -12,7 +11,7 @@ namespace Palmyra.Backends.Cpu.Kernels;
 //   order     products of a group add up exactly in 16 bits (32·15·127/2 = 30480), then in 32; −8·Σ inputs, the offset, takes the 8 off
 //             again. Then c = fma(sum, weight scale · input scale, c), groups ascending. The bits equal those of Q4Tiles
 //   tails     columns beyond K are zero inputs; rows beyond M are zero inputs
-// Narrower vectors pass the panel several times, each time for other outputs, from the second-level cache after the first.
+// Narrower vectors pass the panel several times, each time for other outputs, which the caches mostly still hold after the first.
 // Cost: for 16 outputs and 32 inputs 288 bytes and about 45 instructions at 512 bits.
 // Measured: 4096 x 16384 from memory 89-95 % of the read bandwidth of the same run (26-28 GB/s), from cache 42 GB/s, one thread;
 // 2-core AVX-512 machine (shared), November 2026.
@@ -20,15 +19,6 @@ internal static unsafe class Q4Rows
 {
     /// <summary>The most rows.</summary>
     public const int Largest = 4;
-
-    /// <summary>How far ahead of its reading a panel is asked for: hides the memory's latency, stays inside the nearest cache.</summary>
-    private const int PrefetchDistance = 4096;
-
-    private const int CacheLine = 64;
-    private const int QuadsInGroup = PanelLayout.GroupSize / 4;
-    private const int WordBytes = 4 * PanelLayout.PanelRows;
-    private const int IntegerBytes = QuadsInGroup / 2 * WordBytes;
-    private const int GroupBytes = IntegerBytes + PanelLayout.ScaleBytes;
 
     /// <summary>Adds the product of <paramref name="rows"/> rows (1, 2 or 4) and one panel to <paramref name="c"/>.</summary>
     /// <param name="c">[rows, 16] with <paramref name="stride"/>.</param>
@@ -75,27 +65,27 @@ internal static unsafe class Q4Rows
         {
             TVector c0 = TVector.Load(c + lane);
             byte* words = panel + (4 * lane);
-            ushort* scales = (ushort*)(panel + IntegerBytes) + lane;
+            ushort* scales = (ushort*)(panel + PanelLayout.Q4IntegerBytes) + lane;
             int* a = inputs;
             for (int group = 0; group < groups; group++)
             {
-                Prefetch(words + PrefetchDistance);
+                WeightPrefetch.Stretch(words, PanelLayout.Q4GroupBytes);
                 TIntegers bits = TIntegers.Load(words);
                 TIntegers w = bits & low;
                 TIntegers s0 = TIntegers.MultiplyQuads(w, TIntegers.Create(*a));
                 w = TIntegers.ShiftRight(bits, 4) & low;
                 TIntegers t0 = TIntegers.MultiplyQuads(w, TIntegers.Create(a[1]));
-                bits = TIntegers.Load(words + WordBytes);
+                bits = TIntegers.Load(words + PanelLayout.Q4WordBytes);
                 w = bits & low;
                 s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[2])));
                 w = TIntegers.ShiftRight(bits, 4) & low;
                 t0 = TIntegers.AddPairs(t0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[3])));
-                bits = TIntegers.Load(words + (2 * WordBytes));
+                bits = TIntegers.Load(words + (2 * PanelLayout.Q4WordBytes));
                 w = bits & low;
                 s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[4])));
                 w = TIntegers.ShiftRight(bits, 4) & low;
                 t0 = TIntegers.AddPairs(t0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[5])));
-                bits = TIntegers.Load(words + (3 * WordBytes));
+                bits = TIntegers.Load(words + (3 * PanelLayout.Q4WordBytes));
                 w = bits & low;
                 s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[6])));
                 w = TIntegers.ShiftRight(bits, 4) & low;
@@ -103,9 +93,9 @@ internal static unsafe class Q4Rows
                 s0 = TIntegers.AddPairs(s0, t0);
                 TVector scale = TIntegers.AsFloats(TIntegers.LoadRaised(scales) & mask) * factor;
                 c0 = Q4Product.Add(c0, s0, ones, offsets[group], scale, inputScales[group]);
-                words += GroupBytes;
-                scales += GroupBytes / sizeof(ushort);
-                a += 1 * QuadsInGroup;
+                words += PanelLayout.Q4GroupBytes;
+                scales += PanelLayout.Q4GroupBytes / sizeof(ushort);
+                a += 1 * Q4Tiles.QuadsInGroup;
             }
 
             TVector.Store(c + lane, c0);
@@ -129,11 +119,11 @@ internal static unsafe class Q4Rows
             TVector c0 = TVector.Load(c + lane);
             TVector c1 = TVector.Load(c + stride + lane);
             byte* words = panel + (4 * lane);
-            ushort* scales = (ushort*)(panel + IntegerBytes) + lane;
+            ushort* scales = (ushort*)(panel + PanelLayout.Q4IntegerBytes) + lane;
             int* a = inputs;
             for (int group = 0; group < groups; group++)
             {
-                Prefetch(words + PrefetchDistance);
+                WeightPrefetch.Stretch(words, PanelLayout.Q4GroupBytes);
                 TIntegers bits = TIntegers.Load(words);
                 TIntegers w = bits & low;
                 TIntegers s0 = TIntegers.MultiplyQuads(w, TIntegers.Create(*a));
@@ -141,21 +131,21 @@ internal static unsafe class Q4Rows
                 w = TIntegers.ShiftRight(bits, 4) & low;
                 s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[2])));
                 s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(a[3])));
-                bits = TIntegers.Load(words + WordBytes);
+                bits = TIntegers.Load(words + PanelLayout.Q4WordBytes);
                 w = bits & low;
                 s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[4])));
                 s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(a[5])));
                 w = TIntegers.ShiftRight(bits, 4) & low;
                 s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[6])));
                 s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(a[7])));
-                bits = TIntegers.Load(words + (2 * WordBytes));
+                bits = TIntegers.Load(words + (2 * PanelLayout.Q4WordBytes));
                 w = bits & low;
                 s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[8])));
                 s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(a[9])));
                 w = TIntegers.ShiftRight(bits, 4) & low;
                 s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[10])));
                 s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(a[11])));
-                bits = TIntegers.Load(words + (3 * WordBytes));
+                bits = TIntegers.Load(words + (3 * PanelLayout.Q4WordBytes));
                 w = bits & low;
                 s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[12])));
                 s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(a[13])));
@@ -165,9 +155,9 @@ internal static unsafe class Q4Rows
                 TVector scale = TIntegers.AsFloats(TIntegers.LoadRaised(scales) & mask) * factor;
                 c0 = Q4Product.Add(c0, s0, ones, offsets[group], scale, inputScales[group]);
                 c1 = Q4Product.Add(c1, s1, ones, offsets[groups + group], scale, inputScales[groups + group]);
-                words += GroupBytes;
-                scales += GroupBytes / sizeof(ushort);
-                a += 2 * QuadsInGroup;
+                words += PanelLayout.Q4GroupBytes;
+                scales += PanelLayout.Q4GroupBytes / sizeof(ushort);
+                a += 2 * Q4Tiles.QuadsInGroup;
             }
 
             TVector.Store(c + lane, c0);
@@ -194,11 +184,11 @@ internal static unsafe class Q4Rows
             TVector c2 = TVector.Load(c + (2 * stride) + lane);
             TVector c3 = TVector.Load(c + (3 * stride) + lane);
             byte* words = panel + (4 * lane);
-            ushort* scales = (ushort*)(panel + IntegerBytes) + lane;
+            ushort* scales = (ushort*)(panel + PanelLayout.Q4IntegerBytes) + lane;
             int* a = inputs;
             for (int group = 0; group < groups; group++)
             {
-                Prefetch(words + PrefetchDistance);
+                WeightPrefetch.Stretch(words, PanelLayout.Q4GroupBytes);
                 TIntegers bits = TIntegers.Load(words);
                 TIntegers w = bits & low;
                 TIntegers s0 = TIntegers.MultiplyQuads(w, TIntegers.Create(*a));
@@ -210,7 +200,7 @@ internal static unsafe class Q4Rows
                 s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(a[5])));
                 s2 = TIntegers.AddPairs(s2, TIntegers.MultiplyQuads(w, TIntegers.Create(a[6])));
                 s3 = TIntegers.AddPairs(s3, TIntegers.MultiplyQuads(w, TIntegers.Create(a[7])));
-                bits = TIntegers.Load(words + WordBytes);
+                bits = TIntegers.Load(words + PanelLayout.Q4WordBytes);
                 w = bits & low;
                 s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[8])));
                 s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(a[9])));
@@ -221,7 +211,7 @@ internal static unsafe class Q4Rows
                 s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(a[13])));
                 s2 = TIntegers.AddPairs(s2, TIntegers.MultiplyQuads(w, TIntegers.Create(a[14])));
                 s3 = TIntegers.AddPairs(s3, TIntegers.MultiplyQuads(w, TIntegers.Create(a[15])));
-                bits = TIntegers.Load(words + (2 * WordBytes));
+                bits = TIntegers.Load(words + (2 * PanelLayout.Q4WordBytes));
                 w = bits & low;
                 s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[16])));
                 s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(a[17])));
@@ -232,7 +222,7 @@ internal static unsafe class Q4Rows
                 s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(a[21])));
                 s2 = TIntegers.AddPairs(s2, TIntegers.MultiplyQuads(w, TIntegers.Create(a[22])));
                 s3 = TIntegers.AddPairs(s3, TIntegers.MultiplyQuads(w, TIntegers.Create(a[23])));
-                bits = TIntegers.Load(words + (3 * WordBytes));
+                bits = TIntegers.Load(words + (3 * PanelLayout.Q4WordBytes));
                 w = bits & low;
                 s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[24])));
                 s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(a[25])));
@@ -248,27 +238,15 @@ internal static unsafe class Q4Rows
                 c1 = Q4Product.Add(c1, s1, ones, offsets[groups + group], scale, inputScales[groups + group]);
                 c2 = Q4Product.Add(c2, s2, ones, offsets[(2 * (nint)groups) + group], scale, inputScales[(2 * (nint)groups) + group]);
                 c3 = Q4Product.Add(c3, s3, ones, offsets[(3 * (nint)groups) + group], scale, inputScales[(3 * (nint)groups) + group]);
-                words += GroupBytes;
-                scales += GroupBytes / sizeof(ushort);
-                a += 4 * QuadsInGroup;
+                words += PanelLayout.Q4GroupBytes;
+                scales += PanelLayout.Q4GroupBytes / sizeof(ushort);
+                a += 4 * Q4Tiles.QuadsInGroup;
             }
 
             TVector.Store(c + lane, c0);
             TVector.Store(c + stride + lane, c1);
             TVector.Store(c + (2 * stride) + lane, c2);
             TVector.Store(c + (3 * stride) + lane, c3);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Prefetch(byte* start)
-    {
-        if (Sse.IsSupported)
-        {
-            for (int line = 0; line < GroupBytes; line += CacheLine)
-            {
-                Sse.PrefetchNonTemporal(start + line);
-            }
         }
     }
 }

@@ -15,9 +15,6 @@ internal readonly unsafe struct Q8Product<TVector, TIntegers> : IProduct
     private const int Panels = Q8Tiles.Width / PanelLayout.PanelRows;
     private const int DepthGroups = 24;
     private const int WideLength = DepthGroups * Q8Tiles.PairsInGroup * Q8Tiles.Width;
-    private const int PairBytes = 2 * PanelLayout.PanelRows;
-    private const int IntegerBytes = Q8Tiles.PairsInGroup * PairBytes;
-    private const int GroupBytes = IntegerBytes + PanelLayout.ScaleBytes;
 
     public static int Width => Q8Tiles.Width;
 
@@ -47,7 +44,7 @@ internal readonly unsafe struct Q8Product<TVector, TIntegers> : IProduct
             for (int first = 0; first < groups; first += DepthGroups)
             {
                 int count = Math.Min(DepthGroups, groups - first);
-                Widen(wide, scales, panel + (first * GroupBytes), factors->PanelBytes, panels, count);
+                Widen(wide, scales, panel + (first * PanelLayout.Q8GroupBytes), factors->PanelBytes, panels, count);
                 int* tile = inputs;
                 for (int r = 0; r < rows; r += largest, tile += factors->TileStride)
                 {
@@ -84,19 +81,19 @@ internal readonly unsafe struct Q8Product<TVector, TIntegers> : IProduct
             byte* group = panel;
             int* to = wide + (p * PanelLayout.PanelRows);
             float* toScale = scales + (p * PanelLayout.PanelRows);
-            for (int g = 0; g < count; g++, group += GroupBytes, toScale += Q8Tiles.Width)
+            for (int g = 0; g < count; g++, group += PanelLayout.Q8GroupBytes, toScale += Q8Tiles.Width)
             {
                 for (int pair = 0; pair < Q8Tiles.PairsInGroup; pair++, to += Q8Tiles.Width)
                 {
                     for (int lane = 0; lane < PanelLayout.PanelRows; lane += TVector.Count)
                     {
-                        TIntegers.Store(to + lane, TIntegers.LoadBytes(group + (pair * PairBytes) + (2 * lane)));
+                        TIntegers.Store(to + lane, TIntegers.LoadBytes(group + (pair * PanelLayout.Q8PairBytes) + (2 * lane)));
                     }
                 }
 
                 for (int lane = 0; lane < PanelLayout.PanelRows; lane += TVector.Count)
                 {
-                    TIntegers code = TIntegers.LoadRaised((ushort*)(group + IntegerBytes) + lane) & TIntegers.Create(RaisedHalf.Mask);
+                    TIntegers code = TIntegers.LoadRaised((ushort*)(group + PanelLayout.Q8IntegerBytes) + lane) & TIntegers.Create(RaisedHalf.Mask);
                     TVector.Store(toScale + lane, TIntegers.AsFloats(code) * TVector.Create(RaisedHalf.Factor));
                 }
             }

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics.X86;
 using Palmyra.Backends.Cpu.Simd;
 using Palmyra.Quantization;
 
@@ -9,11 +8,12 @@ namespace Palmyra.Backends.Cpu.Kernels;
 //
 //   weights   PanelLayout: a vector of lanes holds one pair of inputs' weights for as many outputs, widened to 16 bits as it is loaded
 //   inputs    [pair][rows], each two 16-bit integers (QuantizeRowsJob); one pair of a row is multiplied into all lanes
-//   order     the 32 products of a group are integers and add up exactly, in whatever order; then c = fma(sum, scale, c), groups ascending.
+//   order     the 32 products of a group are integers and add up exactly, in whatever order; rounded to a float they go
+//             into c = fma(sum, scale, c), groups ascending.
 //             So an output's bits depend on its row, its column and K alone, as with PanelProduct, and equal those of Q8Tiles
 //   tails     columns beyond K are zero inputs; rows beyond M are zero inputs
-//   bounds    |input| <= 32767, |weight| <= 128: a group's sum stays below 2^27.1
-// Narrower vectors pass the panel several times, each time for other outputs, from the second-level cache after the first.
+//   bounds    |input| <= 32767, |weight| <= 128: a group's sum stays below 2^27
+// Narrower vectors pass the panel several times, each time for other outputs, which the caches mostly still hold after the first.
 // Cost: for 16 outputs and 32 inputs 544 bytes and about 60 instructions at 512 bits.
 // Measured: 4096 x 16384 from memory 95-99 % of the read bandwidth of the same run (28-30 GB/s), from cache 50 GB/s, one thread;
 // 2-core AVX-512 machine (shared), November 2026.
@@ -21,15 +21,6 @@ internal static unsafe class Q8Rows
 {
     /// <summary>The most rows.</summary>
     public const int Largest = 4;
-
-    /// <summary>How far ahead of its reading a panel is asked for: hides the memory's latency, stays inside the nearest cache.</summary>
-    private const int PrefetchDistance = 4096;
-
-    private const int CacheLine = 64;
-    private const int PairsInGroup = PanelLayout.GroupSize / 2;
-    private const int PairBytes = 2 * PanelLayout.PanelRows;
-    private const int IntegerBytes = PairsInGroup * PairBytes;
-    private const int GroupBytes = IntegerBytes + PanelLayout.ScaleBytes;
 
     /// <summary>Adds the product of <paramref name="rows"/> rows (1, 2 or 4) and one panel to <paramref name="c"/>, still without the rows' scales.</summary>
     /// <param name="c">[rows, 16] with <paramref name="stride"/>.</param>
@@ -70,32 +61,32 @@ internal static unsafe class Q8Rows
         {
             TVector c0 = TVector.Load(c + lane);
             byte* pairs = panel + (2 * lane);
-            ushort* scales = (ushort*)(panel + IntegerBytes) + lane;
+            ushort* scales = (ushort*)(panel + PanelLayout.Q8IntegerBytes) + lane;
             int* a = inputs;
             for (int group = 0; group < groups; group++)
             {
-                Prefetch(pairs + PrefetchDistance);
+                WeightPrefetch.Stretch(pairs, PanelLayout.Q8GroupBytes);
                 TIntegers s0 = TIntegers.Zero;
                 TIntegers t0 = TIntegers.Zero;
-                int* end = a + (1 * PairsInGroup);
+                int* end = a + (1 * Q8Tiles.PairsInGroup);
                 while (a != end)
                 {
                     TIntegers w = TIntegers.LoadBytes(pairs);
                     s0 += TIntegers.MultiplyPairs(w, TIntegers.Create(*a));
-                    w = TIntegers.LoadBytes(pairs + PairBytes);
+                    w = TIntegers.LoadBytes(pairs + PanelLayout.Q8PairBytes);
                     t0 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[1]));
-                    w = TIntegers.LoadBytes(pairs + (2 * PairBytes));
+                    w = TIntegers.LoadBytes(pairs + (2 * PanelLayout.Q8PairBytes));
                     s0 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[2]));
-                    w = TIntegers.LoadBytes(pairs + (3 * PairBytes));
+                    w = TIntegers.LoadBytes(pairs + (3 * PanelLayout.Q8PairBytes));
                     t0 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[3]));
-                    pairs += 4 * PairBytes;
+                    pairs += 4 * PanelLayout.Q8PairBytes;
                     a += 4;
                 }
 
                 TVector scale = TIntegers.AsFloats(TIntegers.LoadRaised(scales) & mask) * factor;
                 c0 = TVector.MultiplyAdd(TIntegers.ToFloats(s0 + t0), scale, c0);
                 pairs += PanelLayout.ScaleBytes;
-                scales += GroupBytes / sizeof(ushort);
+                scales += PanelLayout.Q8GroupBytes / sizeof(ushort);
             }
 
             TVector.Store(c + lane, c0);
@@ -115,29 +106,29 @@ internal static unsafe class Q8Rows
             TVector c0 = TVector.Load(c + lane);
             TVector c1 = TVector.Load(c + stride + lane);
             byte* pairs = panel + (2 * lane);
-            ushort* scales = (ushort*)(panel + IntegerBytes) + lane;
+            ushort* scales = (ushort*)(panel + PanelLayout.Q8IntegerBytes) + lane;
             int* a = inputs;
             for (int group = 0; group < groups; group++)
             {
-                Prefetch(pairs + PrefetchDistance);
+                WeightPrefetch.Stretch(pairs, PanelLayout.Q8GroupBytes);
                 TIntegers s0 = TIntegers.Zero;
                 TIntegers s1 = TIntegers.Zero;
-                int* end = a + (2 * PairsInGroup);
+                int* end = a + (2 * Q8Tiles.PairsInGroup);
                 while (a != end)
                 {
                     TIntegers w = TIntegers.LoadBytes(pairs);
                     s0 += TIntegers.MultiplyPairs(w, TIntegers.Create(*a));
                     s1 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[1]));
-                    w = TIntegers.LoadBytes(pairs + PairBytes);
+                    w = TIntegers.LoadBytes(pairs + PanelLayout.Q8PairBytes);
                     s0 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[2]));
                     s1 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[3]));
-                    w = TIntegers.LoadBytes(pairs + (2 * PairBytes));
+                    w = TIntegers.LoadBytes(pairs + (2 * PanelLayout.Q8PairBytes));
                     s0 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[4]));
                     s1 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[5]));
-                    w = TIntegers.LoadBytes(pairs + (3 * PairBytes));
+                    w = TIntegers.LoadBytes(pairs + (3 * PanelLayout.Q8PairBytes));
                     s0 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[6]));
                     s1 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[7]));
-                    pairs += 4 * PairBytes;
+                    pairs += 4 * PanelLayout.Q8PairBytes;
                     a += 8;
                 }
 
@@ -145,7 +136,7 @@ internal static unsafe class Q8Rows
                 c0 = TVector.MultiplyAdd(TIntegers.ToFloats(s0), scale, c0);
                 c1 = TVector.MultiplyAdd(TIntegers.ToFloats(s1), scale, c1);
                 pairs += PanelLayout.ScaleBytes;
-                scales += GroupBytes / sizeof(ushort);
+                scales += PanelLayout.Q8GroupBytes / sizeof(ushort);
             }
 
             TVector.Store(c + lane, c0);
@@ -168,16 +159,16 @@ internal static unsafe class Q8Rows
             TVector c2 = TVector.Load(c + (2 * stride) + lane);
             TVector c3 = TVector.Load(c + (3 * stride) + lane);
             byte* pairs = panel + (2 * lane);
-            ushort* scales = (ushort*)(panel + IntegerBytes) + lane;
+            ushort* scales = (ushort*)(panel + PanelLayout.Q8IntegerBytes) + lane;
             int* a = inputs;
             for (int group = 0; group < groups; group++)
             {
-                Prefetch(pairs + PrefetchDistance);
+                WeightPrefetch.Stretch(pairs, PanelLayout.Q8GroupBytes);
                 TIntegers s0 = TIntegers.Zero;
                 TIntegers s1 = TIntegers.Zero;
                 TIntegers s2 = TIntegers.Zero;
                 TIntegers s3 = TIntegers.Zero;
-                int* end = a + (4 * PairsInGroup);
+                int* end = a + (4 * Q8Tiles.PairsInGroup);
                 while (a != end)
                 {
                     TIntegers w = TIntegers.LoadBytes(pairs);
@@ -185,22 +176,22 @@ internal static unsafe class Q8Rows
                     s1 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[1]));
                     s2 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[2]));
                     s3 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[3]));
-                    w = TIntegers.LoadBytes(pairs + PairBytes);
+                    w = TIntegers.LoadBytes(pairs + PanelLayout.Q8PairBytes);
                     s0 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[4]));
                     s1 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[5]));
                     s2 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[6]));
                     s3 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[7]));
-                    w = TIntegers.LoadBytes(pairs + (2 * PairBytes));
+                    w = TIntegers.LoadBytes(pairs + (2 * PanelLayout.Q8PairBytes));
                     s0 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[8]));
                     s1 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[9]));
                     s2 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[10]));
                     s3 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[11]));
-                    w = TIntegers.LoadBytes(pairs + (3 * PairBytes));
+                    w = TIntegers.LoadBytes(pairs + (3 * PanelLayout.Q8PairBytes));
                     s0 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[12]));
                     s1 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[13]));
                     s2 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[14]));
                     s3 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[15]));
-                    pairs += 4 * PairBytes;
+                    pairs += 4 * PanelLayout.Q8PairBytes;
                     a += 16;
                 }
 
@@ -210,25 +201,13 @@ internal static unsafe class Q8Rows
                 c2 = TVector.MultiplyAdd(TIntegers.ToFloats(s2), scale, c2);
                 c3 = TVector.MultiplyAdd(TIntegers.ToFloats(s3), scale, c3);
                 pairs += PanelLayout.ScaleBytes;
-                scales += GroupBytes / sizeof(ushort);
+                scales += PanelLayout.Q8GroupBytes / sizeof(ushort);
             }
 
             TVector.Store(c + lane, c0);
             TVector.Store(c + stride + lane, c1);
             TVector.Store(c + (2 * stride) + lane, c2);
             TVector.Store(c + (3 * stride) + lane, c3);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Prefetch(byte* start)
-    {
-        if (Sse.IsSupported)
-        {
-            for (int line = 0; line < GroupBytes; line += CacheLine)
-            {
-                Sse.PrefetchNonTemporal(start + line);
-            }
         }
     }
 }
