@@ -13,8 +13,8 @@ namespace Palmyra.Quantization;
 /// </code>
 /// So for sixteen rows two columns (Q8) or four (Q4, after a mask) fill the 32-bit lanes of a vector, whatever the vector's width.
 /// Scales are halves below 128; raising their exponents (what was 2⁻²⁴ is then a normal number, and what was 128 has no code) spares the
-/// kernels subnormal floats. Rows beyond the last and columns beyond the last are zeros (q = 0, scale 0 for a row that does not exist). A row of a group means
-/// q·scale, the same numbers as ggml's Q8_0 and Q4_0: only their places differ.
+/// kernels subnormal floats. Rows beyond the last and columns beyond the last are zeros (q = 0, scale 0 for a row that does not exist).
+/// A row of a group means q·scale, the same numbers as ggml's Q8_0 and Q4_0: only their places differ.
 /// </remarks>
 public static class PanelLayout
 {

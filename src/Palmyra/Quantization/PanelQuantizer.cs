@@ -153,8 +153,9 @@ internal static class PanelQuantizer
 
         float found = numbers[(worst * Rows) + row];
         string where = $"Weight '{name}' holds {found} at row {firstRow + row}, column {firstCol + worst}";
+        float limit = MathF.Floor((format == MatrixFormat.Q8 ? 127 : 8) * PanelLayout.ScaleLimit);
         return new BackendException(float.IsFinite(found)
-            ? $"{where}, beyond what {format} can scale (±{MathF.Floor((format == MatrixFormat.Q8 ? 127 : 8) * PanelLayout.ScaleLimit):N0}); keep the model in f32 or bf16."
+            ? $"{where}, beyond what {format} can scale (±{limit:N0}); keep the model in f32 or bf16."
             : $"{where}; only finite numbers can be stored as {format}. Keep the model in f32, f16 or bf16, or mend the checkpoint.");
     }
 }

@@ -11,7 +11,8 @@ namespace Palmyra.Backends.Cpu;
 /// <summary>Weights in panels, the order in which kernels read them.</summary>
 /// <remarks>
 /// F32: [outputs/panel][inputs][panel]. F16 and BF16: the same with the weights of two following inputs in one 32-bit word, an odd last
-/// input paired with 0. Q8 and Q4: <see cref="PanelLayout"/>'s. One copy serves decoding, prefill and embedding. Narrow formats stay narrow in memory. Outputs beyond the last are zeros.
+/// input paired with 0. Q8 and Q4: <see cref="PanelLayout"/>'s. One copy serves decoding, prefill and embedding. Narrow formats stay
+/// narrow in memory. Outputs beyond the last are zeros.
 /// </remarks>
 internal sealed unsafe class CpuMatrix : Matrix
 {

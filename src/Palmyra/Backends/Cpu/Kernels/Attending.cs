@@ -16,9 +16,9 @@ namespace Palmyra.Backends.Cpu.Kernels;
 // Order of additions: a score is one chain over d; the sum of p runs in Reduction's sixteen lanes by token number; an output is one
 // chain over tokens, ascending from the block's first visible token, divided at the end. Tokens a row may not see enter as p = 0 exactly,
 // chosen and not computed: before a window's start such terms meet a sum that is still 0; after a row's own token there are none, for
-// four rows go together only up to the token all four see, and each finishes alone. Nothing therefore depends, where values are finite, on which rows share a
-// block, on page size, or on how the sequence was cut into steps. Slots beyond a sequence's length may hold anything: keys there give
-// scores that are replaced, values there are never read.
+// four rows go together only up to the token all four see, and each finishes alone. Where values are finite (0·NaN is NaN) nothing therefore
+// depends on which rows share a block, on page size, or on how the sequence was cut into steps. Slots beyond a sequence's length may hold
+// anything: keys there give scores that are replaced, values there are never read.
 // Cost: 4·D operations and one exponential for each visible pair; a page of a head (2 x 16 KB at 64 x 64) is used by sixteen rows from cache.
 // Measured: 512 tokens, 12 heads of 64: 5.5 ms, 73 of 107 GFLOP/s FMA peak, softmax included, one thread; one token after 560 of past in 12
 // such layers, not in cache: 2.5 ms, 56 % of the read bandwidth, one thread, 1.5 ms, 80 %, two. 2-core AVX-512 machine (shared), November 2026.

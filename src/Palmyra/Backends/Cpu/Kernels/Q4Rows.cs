@@ -13,7 +13,7 @@ namespace Palmyra.Backends.Cpu.Kernels;
 //   tails     columns beyond K are zero inputs; rows beyond M are zero inputs
 // Narrower vectors pass the panel several times, each time for other outputs, which the caches mostly still hold after the first.
 // Cost: for 16 outputs and 32 inputs 288 bytes and about 45 instructions at 512 bits.
-// Measured: 4096 x 16384 from memory 89-95 % of the read bandwidth of the same run (26-28 GB/s), from cache 42 GB/s, one thread;
+// Measured: 4096 x 16384 from memory 90-93 % of the read bandwidth of the same run (29-30 GB/s), from cache 37 GB/s, one thread;
 // 2-core AVX-512 machine (shared), November 2026.
 internal static unsafe class Q4Rows
 {
@@ -29,22 +29,31 @@ internal static unsafe class Q4Rows
     /// <param name="panel">The panel.</param>
     /// <param name="groups">Groups of the matrix.</param>
     /// <param name="rows">Rows.</param>
-    /// <remarks>Constants go to the loops as arguments, so that the compiler keeps them in registers: it would load each from memory at every use.</remarks>
+    /// <remarks>
+    /// Constants go to the loops as arguments, so that the compiler keeps them in registers: it would load each from memory at every use.
+    /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Add<TVector, TIntegers>(float* c, nint stride, int* inputs, float* inputScales, int* offsets, byte* panel, int groups, int rows)
+    public static void Add<TVector, TIntegers>(
+        float* c, nint stride, int* inputs, float* inputScales, int* offsets, byte* panel, int groups, int rows)
         where TVector : struct, IVector<TVector>
         where TIntegers : struct, IIntegers<TIntegers, TVector>
     {
         switch (rows)
         {
             case 4:
-                Rows4<TVector, TIntegers>(c, stride, inputs, inputScales, offsets, panel, groups, Q4Product.Nibbles, Q4Product.Ones, RaisedHalf.Mask, RaisedHalf.Factor);
+                Rows4<TVector, TIntegers>(
+                    c, stride, inputs, inputScales, offsets, panel, groups,
+                    Q4Product.Nibbles, Q4Product.Ones, RaisedHalf.Mask, RaisedHalf.Factor);
                 break;
             case 2:
-                Rows2<TVector, TIntegers>(c, stride, inputs, inputScales, offsets, panel, groups, Q4Product.Nibbles, Q4Product.Ones, RaisedHalf.Mask, RaisedHalf.Factor);
+                Rows2<TVector, TIntegers>(
+                    c, stride, inputs, inputScales, offsets, panel, groups,
+                    Q4Product.Nibbles, Q4Product.Ones, RaisedHalf.Mask, RaisedHalf.Factor);
                 break;
             default:
-                Rows1<TVector, TIntegers>(c, stride, inputs, inputScales, offsets, panel, groups, Q4Product.Nibbles, Q4Product.Ones, RaisedHalf.Mask, RaisedHalf.Factor);
+                Rows1<TVector, TIntegers>(
+                    c, stride, inputs, inputScales, offsets, panel, groups,
+                    Q4Product.Nibbles, Q4Product.Ones, RaisedHalf.Mask, RaisedHalf.Factor);
                 break;
         }
     }
@@ -69,28 +78,32 @@ internal static unsafe class Q4Rows
             int* a = inputs;
             for (int group = 0; group < groups; group++)
             {
-                WeightPrefetch.Stretch(words, PanelLayout.Q4GroupBytes);
+                WeightPrefetch.Lines(words, PanelLayout.Q4WordBytes);
                 TIntegers bits = TIntegers.Load(words);
                 TIntegers w = bits & low;
                 TIntegers s0 = TIntegers.MultiplyQuads(w, TIntegers.Create(*a));
                 w = TIntegers.ShiftRight(bits, 4) & low;
                 TIntegers t0 = TIntegers.MultiplyQuads(w, TIntegers.Create(a[1]));
+                WeightPrefetch.Lines(words + PanelLayout.Q4WordBytes, PanelLayout.Q4WordBytes);
                 bits = TIntegers.Load(words + PanelLayout.Q4WordBytes);
                 w = bits & low;
                 s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[2])));
                 w = TIntegers.ShiftRight(bits, 4) & low;
                 t0 = TIntegers.AddPairs(t0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[3])));
+                WeightPrefetch.Lines(words + (2 * PanelLayout.Q4WordBytes), PanelLayout.Q4WordBytes);
                 bits = TIntegers.Load(words + (2 * PanelLayout.Q4WordBytes));
                 w = bits & low;
                 s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[4])));
                 w = TIntegers.ShiftRight(bits, 4) & low;
                 t0 = TIntegers.AddPairs(t0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[5])));
+                WeightPrefetch.Lines(words + (3 * PanelLayout.Q4WordBytes), PanelLayout.Q4WordBytes);
                 bits = TIntegers.Load(words + (3 * PanelLayout.Q4WordBytes));
                 w = bits & low;
                 s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[6])));
                 w = TIntegers.ShiftRight(bits, 4) & low;
                 t0 = TIntegers.AddPairs(t0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[7])));
                 s0 = TIntegers.AddPairs(s0, t0);
+                WeightPrefetch.Lines(words + PanelLayout.Q4IntegerBytes, PanelLayout.ScaleBytes);
                 TVector scale = TIntegers.AsFloats(TIntegers.LoadRaised(scales) & mask) * factor;
                 c0 = Q4Product.Add(c0, s0, ones, offsets[group], scale, inputScales[group]);
                 words += PanelLayout.Q4GroupBytes;
@@ -123,7 +136,7 @@ internal static unsafe class Q4Rows
             int* a = inputs;
             for (int group = 0; group < groups; group++)
             {
-                WeightPrefetch.Stretch(words, PanelLayout.Q4GroupBytes);
+                WeightPrefetch.Lines(words, PanelLayout.Q4WordBytes);
                 TIntegers bits = TIntegers.Load(words);
                 TIntegers w = bits & low;
                 TIntegers s0 = TIntegers.MultiplyQuads(w, TIntegers.Create(*a));
@@ -131,6 +144,7 @@ internal static unsafe class Q4Rows
                 w = TIntegers.ShiftRight(bits, 4) & low;
                 s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[2])));
                 s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(a[3])));
+                WeightPrefetch.Lines(words + PanelLayout.Q4WordBytes, PanelLayout.Q4WordBytes);
                 bits = TIntegers.Load(words + PanelLayout.Q4WordBytes);
                 w = bits & low;
                 s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[4])));
@@ -138,6 +152,7 @@ internal static unsafe class Q4Rows
                 w = TIntegers.ShiftRight(bits, 4) & low;
                 s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[6])));
                 s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(a[7])));
+                WeightPrefetch.Lines(words + (2 * PanelLayout.Q4WordBytes), PanelLayout.Q4WordBytes);
                 bits = TIntegers.Load(words + (2 * PanelLayout.Q4WordBytes));
                 w = bits & low;
                 s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[8])));
@@ -145,6 +160,7 @@ internal static unsafe class Q4Rows
                 w = TIntegers.ShiftRight(bits, 4) & low;
                 s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[10])));
                 s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(a[11])));
+                WeightPrefetch.Lines(words + (3 * PanelLayout.Q4WordBytes), PanelLayout.Q4WordBytes);
                 bits = TIntegers.Load(words + (3 * PanelLayout.Q4WordBytes));
                 w = bits & low;
                 s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[12])));
@@ -152,6 +168,7 @@ internal static unsafe class Q4Rows
                 w = TIntegers.ShiftRight(bits, 4) & low;
                 s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[14])));
                 s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(a[15])));
+                WeightPrefetch.Lines(words + PanelLayout.Q4IntegerBytes, PanelLayout.ScaleBytes);
                 TVector scale = TIntegers.AsFloats(TIntegers.LoadRaised(scales) & mask) * factor;
                 c0 = Q4Product.Add(c0, s0, ones, offsets[group], scale, inputScales[group]);
                 c1 = Q4Product.Add(c1, s1, ones, offsets[groups + group], scale, inputScales[groups + group]);
@@ -188,7 +205,7 @@ internal static unsafe class Q4Rows
             int* a = inputs;
             for (int group = 0; group < groups; group++)
             {
-                WeightPrefetch.Stretch(words, PanelLayout.Q4GroupBytes);
+                WeightPrefetch.Lines(words, PanelLayout.Q4WordBytes);
                 TIntegers bits = TIntegers.Load(words);
                 TIntegers w = bits & low;
                 TIntegers s0 = TIntegers.MultiplyQuads(w, TIntegers.Create(*a));
@@ -200,6 +217,7 @@ internal static unsafe class Q4Rows
                 s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(a[5])));
                 s2 = TIntegers.AddPairs(s2, TIntegers.MultiplyQuads(w, TIntegers.Create(a[6])));
                 s3 = TIntegers.AddPairs(s3, TIntegers.MultiplyQuads(w, TIntegers.Create(a[7])));
+                WeightPrefetch.Lines(words + PanelLayout.Q4WordBytes, PanelLayout.Q4WordBytes);
                 bits = TIntegers.Load(words + PanelLayout.Q4WordBytes);
                 w = bits & low;
                 s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[8])));
@@ -211,6 +229,7 @@ internal static unsafe class Q4Rows
                 s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(a[13])));
                 s2 = TIntegers.AddPairs(s2, TIntegers.MultiplyQuads(w, TIntegers.Create(a[14])));
                 s3 = TIntegers.AddPairs(s3, TIntegers.MultiplyQuads(w, TIntegers.Create(a[15])));
+                WeightPrefetch.Lines(words + (2 * PanelLayout.Q4WordBytes), PanelLayout.Q4WordBytes);
                 bits = TIntegers.Load(words + (2 * PanelLayout.Q4WordBytes));
                 w = bits & low;
                 s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[16])));
@@ -222,6 +241,7 @@ internal static unsafe class Q4Rows
                 s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(a[21])));
                 s2 = TIntegers.AddPairs(s2, TIntegers.MultiplyQuads(w, TIntegers.Create(a[22])));
                 s3 = TIntegers.AddPairs(s3, TIntegers.MultiplyQuads(w, TIntegers.Create(a[23])));
+                WeightPrefetch.Lines(words + (3 * PanelLayout.Q4WordBytes), PanelLayout.Q4WordBytes);
                 bits = TIntegers.Load(words + (3 * PanelLayout.Q4WordBytes));
                 w = bits & low;
                 s0 = TIntegers.AddPairs(s0, TIntegers.MultiplyQuads(w, TIntegers.Create(a[24])));
@@ -233,6 +253,7 @@ internal static unsafe class Q4Rows
                 s1 = TIntegers.AddPairs(s1, TIntegers.MultiplyQuads(w, TIntegers.Create(a[29])));
                 s2 = TIntegers.AddPairs(s2, TIntegers.MultiplyQuads(w, TIntegers.Create(a[30])));
                 s3 = TIntegers.AddPairs(s3, TIntegers.MultiplyQuads(w, TIntegers.Create(a[31])));
+                WeightPrefetch.Lines(words + PanelLayout.Q4IntegerBytes, PanelLayout.ScaleBytes);
                 TVector scale = TIntegers.AsFloats(TIntegers.LoadRaised(scales) & mask) * factor;
                 c0 = Q4Product.Add(c0, s0, ones, offsets[group], scale, inputScales[group]);
                 c1 = Q4Product.Add(c1, s1, ones, offsets[groups + group], scale, inputScales[groups + group]);

@@ -15,7 +15,7 @@ namespace Palmyra.Backends.Cpu.Kernels;
 //   bounds    |input| <= 32767, |weight| <= 128: a group's sum stays below 2^27
 // Narrower vectors pass the panel several times, each time for other outputs, which the caches mostly still hold after the first.
 // Cost: for 16 outputs and 32 inputs 544 bytes and about 60 instructions at 512 bits.
-// Measured: 4096 x 16384 from memory 95-99 % of the read bandwidth of the same run (28-30 GB/s), from cache 50 GB/s, one thread;
+// Measured: 4096 x 16384 from memory 94-97 % of the read bandwidth of the same run (30-31 GB/s), from cache 45 GB/s, one thread;
 // 2-core AVX-512 machine (shared), November 2026.
 internal static unsafe class Q8Rows
 {
@@ -29,7 +29,9 @@ internal static unsafe class Q8Rows
     /// <param name="panel">The panel.</param>
     /// <param name="groups">Groups of the matrix.</param>
     /// <param name="rows">Rows.</param>
-    /// <remarks>Constants go to the loops as arguments, so that the compiler keeps them in registers: it would load each from memory at every use.</remarks>
+    /// <remarks>
+    /// Constants go to the loops as arguments, so that the compiler keeps them in registers: it would load each from memory at every use.
+    /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Add<TVector, TIntegers>(float* c, nint stride, int* inputs, byte* panel, int groups, int rows)
         where TVector : struct, IVector<TVector>
@@ -51,7 +53,8 @@ internal static unsafe class Q8Rows
 
     /// <summary>One row by one panel.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows1<TVector, TIntegers>(float* c, nint stride, int* inputs, byte* panel, int groups, int scaleMask, float scaleFactor)
+    private static void Rows1<TVector, TIntegers>(
+        float* c, nint stride, int* inputs, byte* panel, int groups, int scaleMask, float scaleFactor)
         where TVector : struct, IVector<TVector>
         where TIntegers : struct, IIntegers<TIntegers, TVector>
     {
@@ -65,12 +68,12 @@ internal static unsafe class Q8Rows
             int* a = inputs;
             for (int group = 0; group < groups; group++)
             {
-                WeightPrefetch.Stretch(pairs, PanelLayout.Q8GroupBytes);
                 TIntegers s0 = TIntegers.Zero;
                 TIntegers t0 = TIntegers.Zero;
                 int* end = a + (1 * Q8Tiles.PairsInGroup);
                 while (a != end)
                 {
+                    WeightPrefetch.Lines(pairs, 4 * PanelLayout.Q8PairBytes);
                     TIntegers w = TIntegers.LoadBytes(pairs);
                     s0 += TIntegers.MultiplyPairs(w, TIntegers.Create(*a));
                     w = TIntegers.LoadBytes(pairs + PanelLayout.Q8PairBytes);
@@ -95,7 +98,8 @@ internal static unsafe class Q8Rows
 
     /// <summary>2 rows by one panel.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows2<TVector, TIntegers>(float* c, nint stride, int* inputs, byte* panel, int groups, int scaleMask, float scaleFactor)
+    private static void Rows2<TVector, TIntegers>(
+        float* c, nint stride, int* inputs, byte* panel, int groups, int scaleMask, float scaleFactor)
         where TVector : struct, IVector<TVector>
         where TIntegers : struct, IIntegers<TIntegers, TVector>
     {
@@ -110,12 +114,12 @@ internal static unsafe class Q8Rows
             int* a = inputs;
             for (int group = 0; group < groups; group++)
             {
-                WeightPrefetch.Stretch(pairs, PanelLayout.Q8GroupBytes);
                 TIntegers s0 = TIntegers.Zero;
                 TIntegers s1 = TIntegers.Zero;
                 int* end = a + (2 * Q8Tiles.PairsInGroup);
                 while (a != end)
                 {
+                    WeightPrefetch.Lines(pairs, 4 * PanelLayout.Q8PairBytes);
                     TIntegers w = TIntegers.LoadBytes(pairs);
                     s0 += TIntegers.MultiplyPairs(w, TIntegers.Create(*a));
                     s1 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[1]));
@@ -146,7 +150,8 @@ internal static unsafe class Q8Rows
 
     /// <summary>4 rows by one panel.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows4<TVector, TIntegers>(float* c, nint stride, int* inputs, byte* panel, int groups, int scaleMask, float scaleFactor)
+    private static void Rows4<TVector, TIntegers>(
+        float* c, nint stride, int* inputs, byte* panel, int groups, int scaleMask, float scaleFactor)
         where TVector : struct, IVector<TVector>
         where TIntegers : struct, IIntegers<TIntegers, TVector>
     {
@@ -163,7 +168,6 @@ internal static unsafe class Q8Rows
             int* a = inputs;
             for (int group = 0; group < groups; group++)
             {
-                WeightPrefetch.Stretch(pairs, PanelLayout.Q8GroupBytes);
                 TIntegers s0 = TIntegers.Zero;
                 TIntegers s1 = TIntegers.Zero;
                 TIntegers s2 = TIntegers.Zero;
@@ -171,6 +175,7 @@ internal static unsafe class Q8Rows
                 int* end = a + (4 * Q8Tiles.PairsInGroup);
                 while (a != end)
                 {
+                    WeightPrefetch.Lines(pairs, 4 * PanelLayout.Q8PairBytes);
                     TIntegers w = TIntegers.LoadBytes(pairs);
                     s0 += TIntegers.MultiplyPairs(w, TIntegers.Create(*a));
                     s1 += TIntegers.MultiplyPairs(w, TIntegers.Create(a[1]));

@@ -2,8 +2,8 @@ namespace Palmyra.Backends.Cpu.Simd;
 
 /// <summary>A group of 32-bit integers, each also read as two of 16 bits or four of 8: what the kernels of narrow weights compute on.</summary>
 /// <remarks>
-/// Every member is exact but <see cref="ToFloats"/>, which rounds to nearest even, and defined lane by lane, so a kernel gives the same integers at every width. It counts as many lanes as
-/// <typeparamref name="TVector"/>, the floats it turns into.
+/// Every member is exact but <see cref="ToFloats"/>, which rounds to nearest even, and defined lane by lane, so a kernel gives the same
+/// numbers at every width. It counts as many lanes as <typeparamref name="TVector"/>, the floats it turns into.
 /// </remarks>
 internal unsafe interface IIntegers<T, TVector>
     where T : struct, IIntegers<T, TVector>
