@@ -98,7 +98,10 @@ internal sealed partial record GgufVocabulary(IReadOnlyList<string> Tokens, IRea
     }
 
     /// <summary>A vocabulary for a model that came without one: the bytes, then made-up merges of them, every token another text.</summary>
-    /// <remarks>Roles are the configuration's and never made up: a reader would take them for the model's own.</remarks>
+    /// <remarks>
+    /// Roles are the configuration's and never made up: a reader would take them for the model's own. Where a file names none, llama.cpp
+    /// begins and ends texts with id 11, whatever that is.
+    /// </remarks>
     /// <param name="config">The model.</param>
     /// <param name="where">The folder or the model's name, for messages.</param>
     /// <exception cref="TokenizationException">The configuration ends texts with more than two tokens.</exception>
