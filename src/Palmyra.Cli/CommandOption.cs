@@ -30,6 +30,12 @@ internal static class CommandOption
         return option;
     }
 
+    /// <summary>Makes an argument that is a path or a model's id refuse an empty text, in one sentence.</summary>
+    public static void RequireText(Argument argument) => argument.Validators.Add(result => RequireText(result, result.Tokens, argument.Name));
+
+    /// <summary>Makes an option that is a path or a model's id refuse an empty text, in one sentence.</summary>
+    public static void RequireText(Option option) => option.Validators.Add(result => RequireText(result, result.Tokens, option.Name));
+
     /// <summary>Makes an option refuse all but a few words, in one sentence.</summary>
     public static void AcceptOnly(Option option, string[] words)
     {
@@ -43,5 +49,13 @@ internal static class CommandOption
                 result.AddError($"{option.Name} was expected to be {known}; found '{wrong.Value}'.{Nearest.Suggest(wrong.Value, words)}");
             }
         });
+    }
+
+    private static void RequireText(SymbolResult result, IEnumerable<Token> tokens, string name)
+    {
+        if (tokens.Any(token => string.IsNullOrWhiteSpace(token.Value)))
+        {
+            result.AddError($"{name} was expected to be a path; found an empty text.");
+        }
     }
 }

@@ -21,7 +21,7 @@ internal sealed class InspectedModel : IDisposable
     public InspectedModel(Checkpoint checkpoint)
     {
         _checkpoint = checkpoint;
-        Name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(checkpoint.Folder)));
+        Name = checkpoint.Name;
         try
         {
             Config = ModelConfigReader.ReadFile(checkpoint.ConfigPath);

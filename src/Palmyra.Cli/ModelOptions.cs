@@ -2,6 +2,7 @@ using System.CommandLine;
 using Palmyra.Backends;
 using Palmyra.Backends.Cpu;
 using Palmyra.Backends.Reference;
+using Palmyra.Checkpoints;
 using Palmyra.Diagnostics;
 using Palmyra.Models;
 using Palmyra.Storyteller;
@@ -42,6 +43,8 @@ internal sealed class ModelOptions
     /// <summary>How a word-level vocabulary splits text, where its files do not say.</summary>
     public Option<string?> SplitRegex { get; } = CommandOption.Value<string?>(
         "--split-regex", "How a word-level vocabulary splits text, if its files do not say: its words are this expression's matches.", "REGEX");
+
+    public ModelOptions() => CommandOption.RequireText(Model);
 
     /// <summary>Adds the options to a command.</summary>
     /// <param name="command">The command.</param>
@@ -105,12 +108,30 @@ internal sealed class ModelOptions
 
             return model;
         }
-        catch (CheckpointException) when (!Path.Exists(folderOrId) && ModelPresets.Find(folderOrId) is not null)
+        catch (CheckpointException) when (IsPreset(folderOrId))
         {
-            throw new UsageException(
-                $"'{folderOrId}' names a preset, which has a shape but no weights; give the folder of a checkpoint (inspect and bench take presets).");
+            throw new UsageException(WithoutWeights(folderOrId));
         }
     }
+
+    /// <summary>Opens a model's folder, without its weights.</summary>
+    /// <param name="folderOrId">The folder, or an id; a cached model of a preset's name is that model.</param>
+    /// <param name="advice">What to do instead where it names a preset and nothing else.</param>
+    public static Checkpoint OpenCheckpoint(string folderOrId, string? advice = null)
+    {
+        try
+        {
+            return Checkpoint.Open(folderOrId);
+        }
+        catch (CheckpointException) when (IsPreset(folderOrId))
+        {
+            throw new UsageException(WithoutWeights(folderOrId, advice));
+        }
+    }
+
+    /// <summary>What runs under a preset's name; refused where nothing does.</summary>
+    public static ModelConfig RunnableOf(ModelPreset preset) =>
+        preset.Runnable ?? throw new UsageException($"{preset.Name} cannot be run. {preset.Note}");
 
     /// <summary>The backend the options name; the caller disposes it.</summary>
     public IBackend CreateBackend(ParseResult parsed) => new CheckedBackend(parsed.GetValue(Backend) == "reference"
@@ -141,4 +162,10 @@ internal sealed class ModelOptions
         "q4" => MatrixFormat.Q4,
         _ => null,
     };
+
+    private static bool IsPreset(string name) => !Path.Exists(name) && ModelPresets.Find(name) is not null;
+
+    private static string WithoutWeights(string preset, string? advice = null) =>
+        $"'{preset}' names a preset, which has a shape but no weights; "
+        + $"{advice ?? "give the folder of a checkpoint (inspect and bench take presets)"}.";
 }

@@ -84,7 +84,7 @@ public sealed class LanguageModel : IDisposable
     /// <summary>Saves the model as transformers would: config.json, model.safetensors (in shards above 5 GB) and its other files.</summary>
     /// <remarks>
     /// All files are written under temporary names and then renamed: if the writing fails, what the folder held is unchanged. Tokenizer
-    /// files and generation_config.json are copied from <see cref="Folder"/>.
+    /// files and generation_config.json are copied from <see cref="Folder"/>; another model's are removed.
     /// </remarks>
     /// <param name="folder">Where to; made if missing.</param>
     /// <param name="format">How matrices are stored in the file, by <see cref="StorageFormat"/>; as they are in memory if null.</param>
@@ -110,9 +110,12 @@ public sealed class LanguageModel : IDisposable
             folder, TransformerWriter.Tensors(Transformer, format), metadata: metadata, others: others, cancellation: cancellation);
     }
 
-    /// <summary>The files that go with a model wherever it is saved: its tokenizer's and generation_config.json.</summary>
+    /// <summary>The names of the files that go with a model wherever it is saved: its tokenizer's and generation_config.json.</summary>
+    internal static IReadOnlyList<string> SideFileNames { get; } = [GenerationOptionsReader.FileName, .. TokenizerFolder.Files];
+
+    /// <summary>Those of <see cref="SideFileNames"/> that a folder has.</summary>
     internal static IEnumerable<(string Name, string Path)> SideFiles(string folder) =>
-        TokenizerFolder.Files.Prepend(GenerationOptionsReader.FileName)
+        SideFileNames
             .Select(name => (name, Path.Combine(folder, name)))
             .Where(file => File.Exists(file.Item2));
 

@@ -12,10 +12,15 @@ internal static class CommandLine
     /// <summary>Runs with standard input empty.</summary>
     public static RunResult Run(params string[] arguments) => RunWithInput(string.Empty, arguments);
 
+    /// <summary>Runs with a folder as the Hugging Face cache.</summary>
+    public static RunResult RunWithCache(string cache, params string[] arguments) => Finish(Start(arguments, cache), string.Empty, arguments);
+
     /// <summary>Runs with a text as standard input, in the repository's root, for a minute at most.</summary>
-    public static RunResult RunWithInput(string input, params string[] arguments)
+    public static RunResult RunWithInput(string input, params string[] arguments) => Finish(Start(arguments), input, arguments);
+
+    private static RunResult Finish(Process started, string input, string[] arguments)
     {
-        using Process process = Start(arguments);
+        using Process process = started;
         process.StandardInput.Write(input);
         process.StandardInput.Close();
         Task<string> output = process.StandardOutput.ReadToEndAsync();
@@ -30,7 +35,9 @@ internal static class CommandLine
     }
 
     /// <summary>Starts the program and leaves it running.</summary>
-    public static Process Start(params string[] arguments)
+    public static Process Start(params string[] arguments) => Start(arguments, cache: null);
+
+    private static Process Start(string[] arguments, string? cache)
     {
         var start = new ProcessStartInfo("dotnet")
         {
@@ -46,6 +53,11 @@ internal static class CommandLine
         foreach (string argument in arguments)
         {
             start.ArgumentList.Add(argument);
+        }
+
+        if (cache is not null)
+        {
+            start.Environment["HF_HUB_CACHE"] = cache;
         }
 
         return Process.Start(start)!;

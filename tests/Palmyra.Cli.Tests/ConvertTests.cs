@@ -68,9 +68,29 @@ public sealed class ConvertTests : IDisposable
         CommandLine.Run("convert", At("x.gguf"), At("y")).Refuses(1, "begins with 'GGUF'");
         CommandLine.Run("score", "a b", "--model", At("x.gguf")).Refuses(1, "'palmyra convert' makes one of it");
         CommandLine.Run("convert", "gpt2", Path.Combine(At("nowhere"), "g.gguf"), "--random", "1").Refuses(1, "the file cannot be written");
-        CommandLine.Run("convert", At("absent.gguf"), At("y")).Refuses(1, "absent.gguf");
+        CommandLine.Run("convert", At("absent.gguf"), At("y")).Refuses(1, "absent.gguf: the file cannot be opened for reading: Could not find file");
         Assert.False(Directory.Exists(At("y")));
         Assert.False(File.Exists(At("g.gguf")));
+    }
+
+    [Fact]
+    public void A_cached_model_of_a_presets_name_is_that_model()
+    {
+        const string Commit = "0123456789abcdef";
+        string snapshot = Path.Combine(_folder, "models--gpt2", "snapshots", Commit);
+        Directory.CreateDirectory(snapshot);
+        Directory.CreateDirectory(At("models--gpt2/refs"));
+        File.WriteAllText(At("models--gpt2/refs/main"), Commit);
+        foreach (string file in Directory.GetFiles(Fixtures.Path("models/gpt2"), "*model*").Append(Fixtures.Path("models/gpt2/config.json")))
+        {
+            File.Copy(file, Path.Combine(snapshot, Path.GetFileName(file)));
+        }
+
+        RunResult there = CommandLine.RunWithCache(_folder, "convert", "gpt2", At("m.gguf"));
+        Assert.Equal((0, string.Empty), (there.ExitCode, there.Error));
+        Assert.Contains("191,040 parameters", there.Output, StringComparison.Ordinal);
+        CommandLine.RunWithCache(_folder, "quantize", "gpt2", snapshot, "--overwrite").Refuses(2, "is the model's own folder, which would be lost");
+        CommandLine.RunWithCache(_folder, "convert", "gpt2-xl", At("x.gguf")).Refuses(2, "--random SEED writes random ones");
     }
 
     private string At(string name) => Path.Combine(_folder, name);

@@ -89,23 +89,32 @@ public sealed class InspectTests
             """
             gpt-j-6b
 
-            weights in f32                     24,203,531,136 B  24.2 GB
-            weights in f16                     12,103,488,384 B  12.1 GB
-            weights in bf16                    12,103,488,384 B  12.1 GB
-            weights in q8                       6,431,593,344 B  6.43 GB
-            weights in q4                       3,406,582,656 B  3.41 GB
-            cache a token, f32                        917,504 B   918 kB
-              a context of 2,048                1,879,048,192 B  1.88 GB
-            cache a token, f16                        458,752 B   459 kB
-              a context of 2,048                  939,524,096 B   940 MB
-            cache a token, q8                         232,960 B   233 kB
-              a context of 2,048                  477,102,080 B   477 MB
-            logits of a sequence                      201,600 B   202 kB
-            working rows, 512 tokens a step        84,104,064 B  84.1 MB
-            one sequence of 2,048, weights q8   8,394,745,600 B  8.39 GB
+            weights in f32                                24,203,531,136 B  24.2 GB
+            weights in f16                                12,103,488,384 B  12.1 GB
+            weights in bf16                               12,103,488,384 B  12.1 GB
+            weights in q8                                  6,431,593,344 B  6.43 GB
+            weights in q4                                  3,406,582,656 B  3.41 GB
+            cache a token, f32                                   917,504 B   918 kB
+              a context of 2,048                           1,879,048,192 B  1.88 GB
+            cache a token, f16                                   458,752 B   459 kB
+              a context of 2,048                             939,524,096 B   940 MB
+            cache a token, q8                                    232,960 B   233 kB
+              a context of 2,048                             477,102,080 B   477 MB
+            logits of a sequence                                 201,600 B   202 kB
+            working rows, 512 tokens a step                   84,104,064 B  84.1 MB
+            one sequence of 2,048, weights q8, cache f32   8,394,745,600 B  8.39 GB
 
             """,
             result.Output.ReplaceLineEndings("\n"));
+    }
+
+    [Fact]
+    public void Memory_of_a_preset_is_that_of_what_is_run()
+    {
+        // The published width of 5,140 is run as 5,120: 40 layers of 12 width² + 13 width, 50,257 + 2,048 rows, and the last norm.
+        const long Numbers = (40L * ((12L * 5120 * 5120) + (13 * 5120))) + ((50_257 + 2_048) * 5_120L) + (2 * 5_120);
+        JsonElement memory = CommandLine.Run("inspect", "gpt3-13b", "--memory", "--json").JsonLines().Single();
+        Assert.Equal(Numbers * sizeof(float), memory.GetProperty("weight_bytes").GetProperty("f32").GetInt64());
     }
 
     [Fact]

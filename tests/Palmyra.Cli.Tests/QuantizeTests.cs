@@ -57,6 +57,33 @@ public sealed class QuantizeTests : IDisposable
     }
 
     [Fact]
+    public void Another_models_tokenizer_goes_with_it()
+    {
+        Directory.CreateDirectory(Out);
+        File.WriteAllText(Path.Combine(Out, "tokenizer.json"), "another's");
+        Assert.Equal(0, CommandLine.Run("quantize", Fixtures.Path("models/gptj"), Out, "--overwrite").ExitCode);
+        Assert.False(File.Exists(Path.Combine(Out, "tokenizer.json")));
+    }
+
+    [Fact]
+    public void A_word_level_vocabulary_is_split_as_told()
+    {
+        string model = Path.Combine(_folder, "words");
+        Directory.CreateDirectory(model);
+        foreach (string file in Directory.GetFiles(Fixtures.Path("models/gpt2"), "*model*").Append(Fixtures.Path("models/gpt2/config.json")))
+        {
+            File.Copy(file, Path.Combine(model, Path.GetFileName(file)));
+        }
+
+        File.WriteAllText(Path.Combine(model, "tokenizer.json"), """{"model": {"type": "WordLevel", "vocab": {"C": 0, "Cl": 1, "O": 2}, "unk_token": "C"}}""");
+        string text = Path.Combine(_folder, "text.txt");
+        File.WriteAllText(text, "CClOCCl");
+        string[] command = ["quantize", model, Out, "--text", text, "--overwrite", "--json"];
+        CommandLine.Run(command).Refuses(1, "--split-regex");
+        Assert.True(CommandLine.Run([.. command, "--split-regex", "Cl|."]).JsonLines().Single().GetProperty("perplexity_after").GetDouble() > 1);
+    }
+
+    [Fact]
     public void A_folder_that_is_no_model_leaves_nothing()
     {
         CommandLine.Run("quantize", Fixtures.Path("refused"), Out).Refuses(1, "config.json");

@@ -31,7 +31,18 @@ public sealed class UsageTests
     [InlineData("--window was expected to be 2 to 512; found 513.", "score", "Once upon", "--window", "513")]
     [InlineData("Give one thing to score; found TEXT and --ids.", "score", "Once upon", "--ids", "1,2")]
     [InlineData("--dtype was expected to be q8 or q4; found 'f16'.", "quantize", "a", "b", "--dtype", "f16")]
-    [InlineData("--backend and --threads are for scoring --text.", "quantize", "a", "b", "--threads", "2")]
+    [InlineData("--backend, --threads and --split-regex are for scoring --text.", "quantize", "a", "b", "--threads", "2")]
+    [InlineData("--backend, --threads and --split-regex are for scoring --text.", "quantize", "a", "b", "--split-regex", ".")]
+    [InlineData("names a preset, which has a shape but no weights", "quantize", "palmyra-small", "b")]
+    [InlineData("FOLDER was expected to be a path; found an empty text. See 'palmyra quantize --help'.", "quantize", "", "b")]
+    [InlineData("OUT was expected to be a path; found an empty text.", "quantize", "a", "")]
+    [InlineData("SOURCE was expected to be a path; found an empty text.", "convert", "", "x.gguf")]
+    [InlineData("TARGET was expected to be a path; found an empty text.", "convert", "x.gguf", " ")]
+    [InlineData("MODEL was expected to be a path; found an empty text.", "inspect", "")]
+    [InlineData("MODEL was expected to be a path; found an empty text.", "bench", "")]
+    [InlineData("FOLDER was expected to be a path; found an empty text.", "verify", "")]
+    [InlineData("--model was expected to be a path; found an empty text.", "generate", "a", "--model", "")]
+    [InlineData("megatron-11b cannot be run. Counted, not run:", "inspect", "megatron-11b", "--memory")]
     [InlineData("--dtype is for --memory; the card lists every format.", "inspect", "gpt2", "--dtype", "q8")]
     [InlineData("Give --list or --memory, not both.", "inspect", "gpt2", "--list", "--memory")]
     [InlineData("at most 512 together", "bench", "--prompt-tokens", "500", "--decode-tokens", "100")]
@@ -41,6 +52,11 @@ public sealed class UsageTests
     [Fact]
     public void A_folder_that_is_no_model_exits_with_1() =>
         CommandLine.Run("generate", "a", "--model", Fixtures.Path("refused")).Refuses(1, "config.json");
+
+    // The largest preset needs 700 GB as f32.
+    [Fact]
+    public void A_model_larger_than_the_memory_exits_with_1() => CommandLine.Run("bench", "--preset", "gpt3-175b")
+        .Refuses(1, "Choose a smaller preset or a narrower --dtype.");
 
     [Fact]
     public void A_model_that_is_nowhere_exits_with_1() =>

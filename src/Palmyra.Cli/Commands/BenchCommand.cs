@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using Palmyra.Backends;
+using Palmyra.Diagnostics;
 using Palmyra.Evaluation;
 using Palmyra.Models;
 using Palmyra.Storyteller;
@@ -20,6 +21,7 @@ internal static class BenchCommand
             Description = "A model's folder or id; the storyteller by default.",
             Arity = ArgumentArity.ZeroOrOne,
         };
+        CommandOption.RequireText(model);
         var preset = CommandOption.Value<string?>("--preset", "Measure the shape of a preset, with random weights.", "NAME");
         var prompt = CommandOption.Value<int?>(
             "--prompt-tokens", $"Tokens of the prompt; {DefaultPrompt}, or what the context leaves.", "N");
@@ -99,7 +101,8 @@ internal static class BenchCommand
         ModelPreset found = ModelPresets.Find(name)
             ?? throw new UsageException(
                 $"'{name}' is no preset.{Nearest.Suggest(name, ModelPresets.All.Select(known => known.Name))} 'palmyra inspect --list' lists them.");
-        return found.Runnable is null ? throw new UsageException($"{found.Name} cannot be run. {found.Note}") : found;
+        _ = ModelOptions.RunnableOf(found);
+        return found;
     }
 
     private static (string Name, Transformer Transformer) Random(
@@ -107,14 +110,14 @@ internal static class BenchCommand
     {
         try
         {
-            ModelConfig config = preset.Runnable!;
+            ModelConfig config = ModelOptions.RunnableOf(preset);
             long needed = new ModelSize(config).WeightBytes(format);
             long available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
             if (needed > available)
             {
-                throw new UsageException(
+                throw new BackendException(
                     $"{preset.Name} in {format.ToString().ToLowerInvariant()} needs {Columns.Bytes(needed)} for its weights; "
-                    + $"this machine has {Columns.Bytes(available)}. Choose a smaller preset or --dtype bf16.");
+                    + $"this machine has {Columns.Bytes(available)}. Choose a smaller preset{(format == MatrixFormat.Q4 ? string.Empty : " or a narrower --dtype")}.");
             }
 
             var weights = new RandomWeights(config, seed: 1);

@@ -2,6 +2,7 @@ using System.CommandLine;
 using Palmyra.Checkpoints;
 using Palmyra.Checkpoints.Gguf;
 using Palmyra.Conversion;
+using Palmyra.Diagnostics;
 using Palmyra.Models;
 
 namespace Palmyra.Cli.Commands;
@@ -22,7 +23,9 @@ internal static class ConvertCommand
             Description = "A file ending in .gguf, replaced if it exists; or for a .gguf source a folder that is new or empty.",
         };
         Option<string> dtype = CommandOption.Choice(
-            "--dtype", "How a .gguf file stores the matrices, q8 and q4 as Q8_0 and Q4_0; auto is f16 for a checkpoint of f16, else f32.", DTypes);
+            "--dtype", "How a .gguf file stores the matrices, q8 and q4 as Q8_0 and Q4_0; auto: as the checkpoint stores its layers; bf16 as f32.", DTypes);
+        CommandOption.RequireText(source);
+        CommandOption.RequireText(target);
         var random = CommandOption.Value<ulong?>("--random", "Write random weights in the shape of a preset: to measure, not to read.", "SEED");
         var json = CommandOption.Json();
         var command = new Command("convert", "Convert a GPT-2-shaped model to a GGUF file for llama.cpp, or such a file to a Hugging Face folder.")
@@ -62,7 +65,7 @@ internal static class ConvertCommand
             throw new UsageException("--dtype is for writing .gguf; a folder gets the numbers as the file has them.");
         }
 
-        // A save replaces what it writes and leaves the rest: another model's tokenizer would stay beside this one's weights.
+        // There is no --overwrite here: what a folder holds may be somebody's only copy.
         if (File.Exists(to) || (Directory.Exists(to) && Directory.EnumerateFileSystemEntries(to).Any()))
         {
             throw new UsageException($"'{to}' exists already; give a folder that is new or empty.");
@@ -73,12 +76,7 @@ internal static class ConvertCommand
 
     private static ConversionSummary Export(string from, string to, GgmlType? type, CancellationToken cancellation)
     {
-        if (!Path.Exists(from) && ModelPresets.Find(from) is not null)
-        {
-            throw new UsageException($"'{from}' names a preset, which has a shape but no weights; --random SEED writes random ones.");
-        }
-
-        using Checkpoint checkpoint = Checkpoint.Open(from);
+        using Checkpoint checkpoint = ModelOptions.OpenCheckpoint(from, "--random SEED writes random ones");
         return Terminal.WithProgress("converting", progress => GgufExport.Write(checkpoint, to, type, progress, cancellation));
     }
 
@@ -88,7 +86,7 @@ internal static class ConvertCommand
             ?? throw new UsageException(
                 $"'{from}' is no preset, and --random needs one.{Nearest.Suggest(from, ModelPresets.All.Select(known => known.Name))} "
                 + "'palmyra inspect --list' lists them.");
-        ModelConfig config = preset.Runnable ?? throw new UsageException($"{preset.Name} cannot be run. {preset.Note}");
+        ModelConfig config = ModelOptions.RunnableOf(preset);
 
         // A preset may be larger than any disk, and nothing here costs its user a download that would have told.
         long needed = type.Bytes(preset.ParameterCount / type.BlockSize() * type.BlockSize());
@@ -96,7 +94,7 @@ internal static class ConvertCommand
         long free = Directory.Exists(folder) ? new DriveInfo(folder).AvailableFreeSpace : long.MaxValue;
         if (needed > free)
         {
-            throw new UsageException($"{preset.Name} as {type} takes {Columns.Bytes(needed)}; the disk of '{to}' has {Columns.Bytes(free)} free.");
+            throw new CheckpointException($"{preset.Name} as {type} takes {Columns.Bytes(needed)}; the disk of '{to}' has {Columns.Bytes(free)} free.");
         }
 
         return Terminal.WithProgress(

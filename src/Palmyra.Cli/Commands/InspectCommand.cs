@@ -17,6 +17,7 @@ internal static class InspectCommand
             Description = "A model's folder, its id in the local Hugging Face cache, or a preset; the storyteller by default.",
             Arity = ArgumentArity.ZeroOrOne,
         };
+        CommandOption.RequireText(model);
         var list = CommandOption.Flag("--list", "List the presets, or with MODEL its tensors.");
         var memory = CommandOption.Flag("--memory", "Show what running it takes: weights in each format, loading, cache and working rows.");
         var json = CommandOption.Json();

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using Palmyra.Backends;
+using Palmyra.Checkpoints;
 using Palmyra.Evaluation;
 using Palmyra.Quantization;
 using Palmyra.Tokenization;
@@ -18,6 +19,8 @@ internal static class QuantizeCommand
     {
         var folder = new Argument<string>("FOLDER") { Description = "A model's folder, or its id in the local Hugging Face cache." };
         var destination = new Argument<string>("OUT") { Description = "The folder to write; it must be absent or empty." };
+        CommandOption.RequireText(folder);
+        CommandOption.RequireText(destination);
         Option<string> dtype = CommandOption.Choice(
             "--dtype", "Integers of 8 or of 4 bits, 32 to a scale: about half or a quarter of a 16-bit file.", "q8", "q4");
         var text = CommandOption.Value<string?>("--text", "Score this text before and after: the perplexities say what the smaller numbers cost.", "FILE");
@@ -29,12 +32,14 @@ internal static class QuantizeCommand
             folder, destination, dtype, text, overwrite, json,
         };
         options.AddTo(command, model: false, dtype: false);
+        command.Add(options.SplitRegex);
         command.Validators.Add(result =>
         {
-            bool runs = result.GetResult(options.Backend) is { Implicit: false } || result.GetResult(options.Threads) is not null;
+            bool runs = result.GetResult(options.Backend) is { Implicit: false } || result.GetResult(options.Threads) is not null
+                || result.GetResult(options.SplitRegex) is not null;
             if (runs && result.GetValue(text) is null)
             {
-                result.AddError("--backend and --threads are for scoring --text.");
+                result.AddError("--backend, --threads and --split-regex are for scoring --text.");
             }
         });
         command.SetAction((parsed, cancellation) =>
@@ -45,9 +50,12 @@ internal static class QuantizeCommand
                 throw new UsageException($"'{to}' is not empty; --overwrite replaces the model it holds.");
             }
 
-            if (Directory.Exists(from) && Path.TrimEndingDirectorySeparator(Path.GetFullPath(from)) == Path.TrimEndingDirectorySeparator(Path.GetFullPath(to)))
+            using (Checkpoint checkpoint = ModelOptions.OpenCheckpoint(from))
             {
-                throw new UsageException($"'{to}' is the model's own folder, which would be lost; give another.");
+                if (checkpoint.IsAt(to))
+                {
+                    throw new UsageException($"'{to}' is the model's own folder, which would be lost; give another.");
+                }
             }
 
             string? words = parsed.GetValue(text) is string file ? File.ReadAllText(file) : null;

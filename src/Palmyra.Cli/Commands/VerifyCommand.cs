@@ -16,6 +16,7 @@ internal static class VerifyCommand
             Description = "Model folders with expected.json and expected.safetensors, or folders of such folders.",
             Arity = ArgumentArity.ZeroOrMore,
         };
+        CommandOption.RequireText(folders);
         var tokenizer = new Option<string[]>("--tokenizer")
         {
             Description = "Instead of models, a tokenizer's folder and a file of its recorded cases.",

@@ -7,6 +7,10 @@ namespace Palmyra.Checkpoints;
 /// <remarks>The usual one is a memory-mapped file; tests and the writer's callers use an array. Valid until disposed.</remarks>
 public abstract class ByteSource : IDisposable
 {
+    private protected ByteSource()
+    {
+    }
+
     /// <summary>The number of bytes.</summary>
     public abstract long Length { get; }
 

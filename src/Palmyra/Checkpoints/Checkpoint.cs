@@ -16,9 +16,10 @@ public sealed class Checkpoint : IDisposable
     private IReadOnlyDictionary<string, TensorView>? _tensors;
     private bool _disposed;
 
-    private Checkpoint(string folder, string? variant)
+    private Checkpoint(string folder, string name, string? variant)
     {
         Folder = folder;
+        Name = name;
         _variant = variant;
         ConfigPath = PathOf(ConfigFile)
             ?? throw new CheckpointException($"{folder}: the folder has no {ConfigFile}, so it is not a model's folder.");
@@ -26,6 +27,9 @@ public sealed class Checkpoint : IDisposable
 
     /// <summary>The folder's path.</summary>
     public string Folder { get; }
+
+    /// <summary>What the model is called: the id it was found by in the Hugging Face cache, or the name of its folder.</summary>
+    public string Name { get; }
 
     /// <summary>The path of config.json, which exists.</summary>
     public string ConfigPath { get; }
@@ -72,8 +76,18 @@ public sealed class Checkpoint : IDisposable
                 : $"{folderOrHubId}: this is a file; give the folder that holds it and its {ConfigFile}.");
         }
 
-        string folder = Directory.Exists(folderOrHubId) ? folderOrHubId : HubCache.Resolve(folderOrHubId, revision ?? "main", environment);
-        return new Checkpoint(folder, variant);
+        return Directory.Exists(folderOrHubId)
+            ? new Checkpoint(folderOrHubId, Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folderOrHubId))), variant)
+            : new Checkpoint(HubCache.Resolve(folderOrHubId, revision ?? "main", environment), folderOrHubId, variant);
+    }
+
+    /// <summary>Whether a path leads to this folder: links are followed, and letters' case counts where the system's files have it.</summary>
+    /// <param name="path">A path; nothing need be there.</param>
+    public bool IsAt(string path)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(path);
+        return string.Equals(
+            RealPath(path), RealPath(Folder), OperatingSystem.IsLinux() ? StringComparison.Ordinal : StringComparison.OrdinalIgnoreCase);
     }
 
     /// <summary>The path of a file of the folder, or null if it is not there.</summary>
@@ -95,6 +109,22 @@ public sealed class Checkpoint : IDisposable
     {
         _disposed = true;
         Close();
+    }
+
+    private static string RealPath(string folder)
+    {
+        string path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
+        string? parent = Path.GetDirectoryName(path);
+        if (parent is null)
+        {
+            return path;
+        }
+
+        // Any folder on the way may be a link.
+        path = Path.Combine(RealPath(parent), Path.GetFileName(path));
+        return Directory.Exists(path) && Directory.ResolveLinkTarget(path, returnFinalTarget: true) is FileSystemInfo target
+            ? RealPath(target.FullName)
+            : path;
     }
 
     private void Close()

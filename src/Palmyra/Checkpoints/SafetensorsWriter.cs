@@ -48,11 +48,16 @@ public static partial class SafetensorsWriter
     }
 
     /// <summary>Writes model.safetensors into a folder, or shards and their index if the model is larger than one file may be.</summary>
-    /// <param name="folder">The folder; made if missing. Safetensors weights of an earlier save are replaced and removed.</param>
+    /// <param name="folder">
+    /// The folder; made if missing, and not left behind empty if the writing fails. Safetensors weights of an earlier save are replaced and removed.
+    /// </param>
     /// <param name="tensors">The tensors, with different names.</param>
     /// <param name="maxShardSize">The most bytes of tensors in one file; a tensor larger than that has a file of its own.</param>
     /// <param name="metadata">The pairs of <c>__metadata__</c>; {"format": "pt"}, which transformers asks for, if null.</param>
-    /// <param name="others">Files that belong to the same save (config.json, the tokenizer's), by plain name; or null.</param>
+    /// <param name="others">
+    /// Files that belong to the same save (config.json, the tokenizer's), by plain name: tokenizer files and a generation_config.json that are
+    /// not among them are another model's and removed. Null to write weights alone and leave those files be.
+    /// </param>
     /// <param name="cancellation">Stops the writing; the old files stay.</param>
     /// <exception cref="ArgumentException">Two tensors have one name, or a name is reserved.</exception>
     /// <exception cref="CheckpointException">The files cannot be written. While tensors are being written the old ones are unchanged.</exception>
@@ -66,6 +71,8 @@ public static partial class SafetensorsWriter
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(maxShardSize);
         List<TensorSource[]> shards = Split(InFileOrder(tensors), maxShardSize);
+        bool isNew = !Directory.Exists(folder);
+        bool isWritten = false;
         try
         {
             Directory.CreateDirectory(folder);
@@ -93,17 +100,42 @@ public static partial class SafetensorsWriter
             }
 
             files.Commit();
-            RemoveEarlier(folder, written);
+            isWritten = true;
+            RemoveEarlier(folder, written, others);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             throw new CheckpointException($"{folder}: the folder cannot be written: {error.Message}", error);
         }
+        finally
+        {
+            if (isNew && !isWritten)
+            {
+                RemoveEmpty(folder);
+            }
+        }
     }
 
-    // A model.safetensors left beside new shards would be read instead of them.
-    private static void RemoveEarlier(string folder, List<string> written)
+    private static void RemoveEmpty(string folder)
     {
+        try
+        {
+            Directory.Delete(folder);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // It was never made, or holds something after all; the failure that brought us here is the one to report.
+        }
+    }
+
+    // A model.safetensors left beside new shards would be read instead of them, and another model's tokenizer as this one's.
+    private static void RemoveEarlier(string folder, List<string> written, IReadOnlyDictionary<string, Action<Stream>>? others)
+    {
+        foreach (string name in others is null ? [] : LanguageModel.SideFileNames.Where(name => !others.ContainsKey(name)))
+        {
+            File.Delete(Path.Combine(folder, name));
+        }
+
         foreach (string file in Directory.GetFiles(folder, "model*"))
         {
             string name = Path.GetFileName(file);

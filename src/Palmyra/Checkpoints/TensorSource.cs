@@ -42,7 +42,16 @@ public sealed class TensorSource
     public long Count { get; }
 
     /// <summary>What its place in the file is a multiple of; the size of an element unless stated. <see cref="Length"/> must be a multiple too.</summary>
-    public int Alignment { get => _alignment ?? Type.Size(); init => _alignment = value; }
+    /// <exception cref="ArgumentOutOfRangeException">It is zero or negative.</exception>
+    public int Alignment
+    {
+        get => _alignment ?? Type.Size();
+        init
+        {
+            ArgumentOutOfRangeException.ThrowIfNegativeOrZero(value);
+            _alignment = value;
+        }
+    }
 
     /// <summary>The number of bytes.</summary>
     public long Length => Count * Type.Size();

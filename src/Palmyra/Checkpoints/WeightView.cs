@@ -40,6 +40,9 @@ public sealed class WeightView
     /// <summary>The names of the tensors it is made of, for messages.</summary>
     public string Name => string.Join(" + ", _parts.Select(part => part.Tensor.Name));
 
+    /// <summary>The file that holds it, or the first of its tensors, for messages.</summary>
+    internal string File => _parts[0].Tensor.File;
+
     /// <summary>The format that holds its numbers exactly as they are stored: F32 where its tensors differ in type; 64-bit floats round to it.</summary>
     public MatrixFormat StoredFormat => Array.TrueForAll(_parts, part => part.Format == _parts[0].Format) ? _parts[0].Format : MatrixFormat.F32;
 

@@ -21,7 +21,7 @@ public static class GgufExport
     /// <param name="progress">Told the share of parameters written, 0 to 1; or null.</param>
     /// <param name="cancellation">Stops the writing; the old file stays.</param>
     /// <exception cref="ModelConfigException">The model is not of GPT-2's family, or ggml's graph would compute something else.</exception>
-    /// <exception cref="TokenizationException">A GGUF vocabulary cannot state the folder's tokenizer.</exception>
+    /// <exception cref="TokenizationException">A GGUF vocabulary cannot state the folder's tokenizer, or as many tokens that end a text.</exception>
     /// <exception cref="CheckpointException">The weights are damaged, hold a number that cannot be stored, or the file cannot be written.</exception>
     /// <exception cref="BackendException">A number is too large for a 16-bit scale, or not finite.</exception>
     public static ConversionSummary Write(
@@ -34,7 +34,7 @@ public static class GgufExport
         var weights = new CheckpointWeights(config, checkpoint.Tensors, folder);
         GgufVocabulary vocabulary = TokenizerFolder.HasVocabulary(folder)
             ? GgufVocabulary.Of(GptTokenizer.Open(folder), config, folder)
-            : GgufVocabulary.MadeUp(config);
+            : GgufVocabulary.MadeUp(config, folder);
         GgmlType stored = type ?? weights.StoredFormat(new WeightMap(config).Matrices.First(matrix => matrix.Role == MatrixRole.Layer)) switch
         {
             MatrixFormat.F16 => GgmlType.F16,
@@ -42,9 +42,8 @@ public static class GgufExport
             MatrixFormat.Q4 => GgmlType.Q4_0,
             _ => GgmlType.F32,
         };
-        string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
         string description = vocabulary.IsMadeUp ? "The model came without a vocabulary; the one here is made up, only ids mean something." : string.Empty;
-        return Write(path, new Content(name, description, config, weights.View, vocabulary), stored, progress, cancellation) with { Unused = weights.Unexpected };
+        return Write(path, new Content(checkpoint.Name, description, config, weights.View, vocabulary), stored, progress, cancellation) with { Unused = weights.Unexpected };
     }
 
     /// <summary>Writes a model of random weights: to measure a shape nobody has weights of.</summary>
@@ -56,6 +55,7 @@ public static class GgufExport
     /// <param name="progress">Told the share of parameters written, 0 to 1; or null.</param>
     /// <param name="cancellation">Stops the writing; the old file stays.</param>
     /// <exception cref="ModelConfigException">The shape is not of GPT-2's family, or ggml's graph would compute something else.</exception>
+    /// <exception cref="TokenizationException">More tokens end a text than a GGUF vocabulary can state.</exception>
     /// <exception cref="CheckpointException">The file cannot be written.</exception>
     public static ConversionSummary WriteRandom(
         string name,
@@ -70,7 +70,7 @@ public static class GgufExport
         ArgumentNullException.ThrowIfNull(config);
         CheckRunnable(config, name);
         string description = $"Random weights of seed {seed}, and a made-up vocabulary: a shape to measure, not a model.";
-        var content = new Content(name, description, config, new RandomWeights(config, seed).View, GgufVocabulary.MadeUp(config));
+        var content = new Content(name, description, config, new RandomWeights(config, seed).View, GgufVocabulary.MadeUp(config, name));
         return Write(path, content, type, progress, cancellation);
     }
 

@@ -44,7 +44,7 @@ public static class GgufImport
         }))];
         SafetensorsWriter.WriteFolder(folder, tensors, others: others, cancellation: cancellation);
         return new ConversionSummary(
-            model.FileType(map.Tokens).ToString(), tensors.Length, map.ParameterCount, model.Config.VocabularySize, model.HasVocabulary, model.Unused);
+            model.StoredType.ElementType().ToString(), tensors.Length, map.ParameterCount, model.Config.VocabularySize, model.HasVocabulary, model.Unused);
     }
 
     private static string NameOf(GgmlType type) => type switch

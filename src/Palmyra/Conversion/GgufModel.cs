@@ -36,8 +36,8 @@ public sealed class GgufModel : IDisposable
     /// <summary>Tensors of the file that the model has no use for, in ordinal order.</summary>
     public IReadOnlyList<string> Unused { get; private set; } = [];
 
-    /// <summary>How the token embedding is stored, taken as that of the model.</summary>
-    public GgmlType StoredType => _file.Tensors[GgufKeys.TokenEmbedding].Type;
+    /// <summary>How the first layer's matrices are stored, taken as that of the model.</summary>
+    public GgmlType StoredType { get; private set; }
 
     internal GgufVocabulary? Vocabulary { get; }
 
@@ -113,13 +113,19 @@ public sealed class GgufModel : IDisposable
         }
 
         int?[] ends = [Id(file, GgufKeys.Eos, config), Id(file, GgufKeys.Eot, config)];
-        return config with { BosTokenId = Id(file, GgufKeys.Bos, config), EosTokenIds = [.. ends.OfType<int>()] };
+        return config with
+        {
+            BosTokenId = Id(file, GgufKeys.Bos, config),
+            EosTokenIds = [.. ends.OfType<int>().Distinct()],
+            PadTokenId = Id(file, GgufKeys.Padding, config),
+        };
     }
 
     private void Match()
     {
         var used = new HashSet<string>(StringComparer.Ordinal) { GgufKeys.Head };
-        foreach ((WeightEntry entry, string name) in GgufKeys.Tensors(new WeightMap(Config)))
+        var map = new WeightMap(Config);
+        foreach ((WeightEntry entry, string name) in GgufKeys.Tensors(map))
         {
             GgufTensor tensor = _file.Tensors.GetValueOrDefault(name)
                 ?? throw new CheckpointException($"{_file.Path}: the file lacks tensor '{name}', which its metadata calls for.");
@@ -134,6 +140,7 @@ public sealed class GgufModel : IDisposable
             _tensors.Add(entry, tensor);
         }
 
+        StoredType = _tensors[map.Blocks[0].Up].Type;
         Unused = [.. _file.Tensors.Keys.Where(name => !used.Contains(name)).Order(StringComparer.Ordinal)];
     }
 

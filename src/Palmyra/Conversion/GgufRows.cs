@@ -53,7 +53,7 @@ internal sealed class GgufRows(
                 if (format is null)
                 {
                     TakeRow(values, i, row);
-                    Check(entry, type, row, first + i);
+                    Check(view, entry, type, row, first + i);
                     (type == GgmlType.F16 ? ElementType.F16 : ElementType.F32).FromFloats(row, bytes);
                 }
                 else
@@ -77,7 +77,7 @@ internal sealed class GgufRows(
         }
     }
 
-    private static void Check(WeightEntry entry, GgmlType type, ReadOnlySpan<float> row, int at)
+    private static void Check(WeightView view, WeightEntry entry, GgmlType type, ReadOnlySpan<float> row, int at)
     {
         float limit = type == GgmlType.F16 ? FirstBeyondHalf : float.PositiveInfinity;
         for (int k = 0; k < row.Length; k++)
@@ -85,7 +85,7 @@ internal sealed class GgufRows(
             if (!(MathF.Abs(row[k]) < limit))
             {
                 string expected = float.IsFinite(row[k]) ? "numbers up to 65504 fit F16; use f32" : "only finite numbers are written";
-                throw new CheckpointException($"Weight '{entry.Name}' holds {row[k]} at row {at}, column {k}; {expected}.");
+                throw new CheckpointException($"{view.File}: weight '{entry.Name}' holds {row[k]} at row {at}, column {k}; {expected}.");
             }
         }
     }

@@ -31,15 +31,16 @@ internal sealed partial record GgufVocabulary
                 + "the only one Palmyra carries over.");
         }
 
-        string[] tokens = metadata.Texts(GgufKeys.Tokens)
+        string[] tokens = metadata.Texts(GgufKeys.Tokens, rows)
             ?? throw new TokenizationException($"{path}: '{GgufKeys.Tokens}' is missing; the file is damaged.");
-        string[] merges = metadata.Texts(GgufKeys.Merges)
-            ?? throw new TokenizationException($"{path}: '{GgufKeys.Merges}' is missing; the file is damaged.");
         if (tokens.Length != rows)
         {
             throw new TokenizationException($"{path}: '{GgufKeys.Tokens}' has {tokens.Length} tokens; the embedding has {rows} rows.");
         }
 
+        // Every merge is another split of a token in two, so there are no more than places to split at.
+        string[] merges = metadata.Texts(GgufKeys.Merges, tokens.Sum(token => Math.Max(0L, token.Length - 1)))
+            ?? throw new TokenizationException($"{path}: '{GgufKeys.Merges}' is missing; the file is damaged.");
         TokenKind[] kinds = ReadKinds(metadata, path, rows);
         var known = new Vocabulary(tokens.Length);
         for (int id = 0; id < tokens.Length; id++)
@@ -86,7 +87,7 @@ internal sealed partial record GgufVocabulary
 
     private static TokenKind[] ReadKinds(GgufMetadata metadata, string path, int rows)
     {
-        long[]? numbers = metadata.Integers(GgufKeys.TokenTypes);
+        long[]? numbers = metadata.Integers(GgufKeys.TokenTypes, rows);
         if (numbers is not null && numbers.Length != rows)
         {
             throw new TokenizationException($"{path}: '{GgufKeys.TokenTypes}' has {numbers.Length} entries; there are {rows} tokens.");

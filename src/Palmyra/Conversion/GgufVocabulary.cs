@@ -64,15 +64,15 @@ internal sealed partial record GgufVocabulary(IReadOnlyList<string> Tokens, IRea
         }
 
         int? bos = Known(tokenizer.BosId) ?? Known(config.BosTokenId);
-        int[] eos = [.. config.EosTokenIds.Where(tokenizer.HasToken)];
+        int[] eos = [.. config.EosTokenIds.Where(tokenizer.HasToken).Distinct()];
         eos = eos.Length == 0 && tokenizer.EosId is int end ? [end] : eos;
         bool addsBos = tokenizer.Prefix.Count > 0;
         bool addsEos = tokenizer.Suffix.Count > 0;
-        if (eos.Length > 2
-            || (addsBos && (tokenizer.Prefix.Count > 1 || tokenizer.Prefix[0] != bos))
+        CheckEnds(eos.Length, folder);
+        if ((addsBos && (tokenizer.Prefix.Count > 1 || tokenizer.Prefix[0] != bos))
             || (addsEos && (tokenizer.Suffix.Count > 1 || eos.Length == 0 || tokenizer.Suffix[0] != eos[0])))
         {
-            throw Refusal(folder, "puts other tokens around a text than one at its beginning and one at its end, or ends texts with more than two");
+            throw Refusal(folder, "puts other tokens around a text than one at its beginning and one at its end");
         }
 
         var tokens = new string[rows];
@@ -98,21 +98,42 @@ internal sealed partial record GgufVocabulary(IReadOnlyList<string> Tokens, IRea
     }
 
     /// <summary>A vocabulary for a model that came without one: the bytes, then made-up merges of them, every token another text.</summary>
-    public static GgufVocabulary MadeUp(ModelConfig config)
+    /// <remarks>
+    /// Roles are the configuration's and never made up: a reader would take them for the model's own. Where a file names none, llama.cpp
+    /// begins and ends texts with id 11, whatever that is.
+    /// </remarks>
+    /// <param name="config">The model.</param>
+    /// <param name="where">The folder or the model's name, for messages.</param>
+    /// <exception cref="TokenizationException">The configuration ends texts with more than two tokens.</exception>
+    public static GgufVocabulary MadeUp(ModelConfig config, string where)
     {
         int rows = config.VocabularySize;
-        int[] ends = [.. config.EosTokenIds.Where(id => (uint)id < (uint)rows).Take(2)];
-        ends = ends.Length > 0 ? ends : [rows - 1];
-        int begin = config.BosTokenId is int bos && (uint)bos < (uint)rows ? bos : ends[0];
+        int[] ends = [.. config.EosTokenIds.Where(id => Known(id) is not null).Distinct()];
+        CheckEnds(ends.Length, where);
+        (int? begin, int? padding) = (Known(config.BosTokenId), Known(config.PadTokenId));
+        var names = new Dictionary<int, string>();
+        foreach ((int? id, string name) in new (int?, string)[]
+        {
+            (ends.Length > 0 ? ends[0] : null, "<|endoftext|>"), (begin, "<|startoftext|>"), (ends.Length > 1 ? ends[1] : null, "<|endofturn|>"),
+            (padding, "<|padding|>"),
+        })
+        {
+            // A token that has two roles is called by the first.
+            if (id is int known)
+            {
+                names.TryAdd(known, name);
+            }
+        }
+
         var tokens = new string[rows];
         var kinds = new TokenKind[rows];
         var merges = new List<string>();
         int next = 0;
         for (int id = 0; id < rows; id++)
         {
-            if (ends.Contains(id) || id == begin)
+            if (names.TryGetValue(id, out string? role))
             {
-                (tokens[id], kinds[id]) = (id == ends[0] ? "<|endoftext|>" : id == begin ? "<|startoftext|>" : "<|endofturn|>", TokenKind.Control);
+                (tokens[id], kinds[id]) = (role, TokenKind.Control);
                 continue;
             }
 
@@ -124,7 +145,10 @@ internal sealed partial record GgufVocabulary(IReadOnlyList<string> Tokens, IRea
             }
         }
 
-        return new GgufVocabulary(tokens, kinds, merges) { Bos = begin, Eos = ends, IsMadeUp = true };
+        return new GgufVocabulary(tokens, kinds, merges) { Bos = begin, Eos = ends, Padding = padding, IsMadeUp = true };
+
+        // A configuration may repeat GPT-2's ids where the embedding has no such row.
+        int? Known(int? id) => id is int known && (uint)known < (uint)rows ? known : null;
     }
 
     /// <summary>Adds the vocabulary to a file's metadata.</summary>
@@ -211,6 +235,15 @@ internal sealed partial record GgufVocabulary(IReadOnlyList<string> Tokens, IRea
         return (Byte(number >> 16) + Byte((number >> 8) & 255), Byte(number & 255));
 
         static string Byte(int value) => ByteAlphabet.CharacterOf((byte)value).ToString();
+    }
+
+    private static void CheckEnds(int count, string where)
+    {
+        if (count > 2)
+        {
+            throw new TokenizationException(
+                $"{where}: eos_token_id names {count} tokens that end a text, and a GGUF file has room for 2; keep 2 of them in a copy of config.json.");
+        }
     }
 
     private static TokenizationException Refusal(string folder, string what) =>

@@ -18,7 +18,7 @@ public static class Quantizer
 
     /// <summary>Quantises a folder.</summary>
     /// <param name="folderOrHubId">The model's folder, or its id in the local Hugging Face cache; in any format.</param>
-    /// <param name="destination">The folder to write; made if missing. Weights it holds are replaced when the new ones are complete.</param>
+    /// <param name="destination">The folder to write; made if missing. The model it holds, tokenizer included, is replaced when the new one is complete.</param>
     /// <param name="format">Q8 or Q4; <see cref="StorageFormat"/> says which matrices take it.</param>
     /// <param name="progress">Told the share of bytes written, 0 to 1; or null.</param>
     /// <param name="cancellation">Stops the writing and leaves nothing of it.</param>
@@ -41,7 +41,7 @@ public static class Quantizer
         }
 
         using Checkpoint checkpoint = Checkpoint.Open(folderOrHubId);
-        if (IsSame(destination, checkpoint.Folder))
+        if (checkpoint.IsAt(destination))
         {
             throw new ArgumentException($"{destination}: this is the model's own folder, which would be lost; write to another.", nameof(destination));
         }
@@ -59,21 +59,7 @@ public static class Quantizer
             others[name] = stream => MappedFile.Copy(path, stream);
         }
 
-        bool isNew = !Directory.Exists(destination);
-        try
-        {
-            SafetensorsWriter.WriteFolder(destination, tensors, metadata: PackedMatrix.FileMetadata, others: others, cancellation: cancellation);
-        }
-        catch
-        {
-            if (isNew && Directory.Exists(destination) && !Directory.EnumerateFileSystemEntries(destination).Any())
-            {
-                Directory.Delete(destination);
-            }
-
-            throw;
-        }
-
+        SafetensorsWriter.WriteFolder(destination, tensors, metadata: PackedMatrix.FileMetadata, others: others, cancellation: cancellation);
         using Checkpoint written = Checkpoint.Open(destination);
         return new QuantizationReport(format, Bytes(checkpoint), Bytes(written), [.. errors.Select(error => error())]);
     }
@@ -150,26 +136,6 @@ public static class Quantizer
 
         ModelConfigWriter.WriteQuantization(json, format);
         json.WriteEndObject();
-    }
-
-    /// <summary>Whether two paths lead to one folder: links are followed, and letters' case counts where the system's files have it.</summary>
-    private static bool IsSame(string first, string second) => string.Equals(
-        RealPath(first), RealPath(second), OperatingSystem.IsLinux() ? StringComparison.Ordinal : StringComparison.OrdinalIgnoreCase);
-
-    private static string RealPath(string folder)
-    {
-        string path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
-        string? parent = Path.GetDirectoryName(path);
-        if (parent is null)
-        {
-            return path;
-        }
-
-        // Any folder on the way may be a link.
-        path = Path.Combine(RealPath(parent), Path.GetFileName(path));
-        return Directory.Exists(path) && Directory.ResolveLinkTarget(path, returnFinalTarget: true) is FileSystemInfo target
-            ? RealPath(target.FullName)
-            : path;
     }
 
     private static long Bytes(Checkpoint checkpoint)

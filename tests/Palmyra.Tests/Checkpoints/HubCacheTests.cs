@@ -55,6 +55,20 @@ public sealed class HubCacheTests
     }
 
     [Fact]
+    public void ACachedModelIsCalledByItsId()
+    {
+        using var folder = new TemporaryFolder();
+        AddModel(folder.Root, "models--org--name");
+        string snapshot = Path.Combine(folder.Root, "models--org--name", "snapshots", Main);
+        using Checkpoint cached = Checkpoint.Open("org/name", null, null, name => name == "HF_HUB_CACHE" ? folder.Root : null);
+        Assert.Equal("org/name", cached.Name);
+        Assert.True(cached.IsAt(snapshot + "/"));
+        Assert.False(cached.IsAt(folder["elsewhere"]));
+        using Checkpoint direct = Checkpoint.Open(snapshot);
+        Assert.Equal(Main, direct.Name);
+    }
+
+    [Fact]
     public void WhatIsNotThereIsExplainedWithThePlacesLookedAt()
     {
         using var folder = new TemporaryFolder();

@@ -196,6 +196,48 @@ public sealed class SafetensorsWriterTests
     }
 
     [Fact]
+    public void FilesOfAnotherModelAreRemovedWithTheSaveOfAWholeOne()
+    {
+        using var folder = new TemporaryFolder();
+        TensorSource[] tensors = [TensorSource.Of("a", [1], new float[] { 1 })];
+        foreach (string name in new[] { "tokenizer.json", "vocab.json", "merges.txt", "generation_config.json", "tokenizer_config.json", "README.md" })
+        {
+            File.WriteAllText(folder[name], "old");
+        }
+
+        SafetensorsWriter.WriteFolder(folder.Root, tensors);
+        Assert.Equal(7, folder.Names.Count());
+        var others = new Dictionary<string, Action<Stream>> { ["vocab.json"] = stream => stream.Write("new"u8) };
+        Assert.Throws<InvalidDataException>(
+            () => SafetensorsWriter.WriteFolder(folder.Root, [new TensorSource("z", ElementType.F32, [1], (_, _) => throw new InvalidDataException())], others: others));
+        Assert.Equal(7, folder.Names.Count());
+        SafetensorsWriter.WriteFolder(folder.Root, tensors, others: others);
+        Assert.Equal(["README.md", "model.safetensors", "vocab.json"], folder.Names);
+        Assert.Equal("new", File.ReadAllText(folder["vocab.json"]));
+    }
+
+    [Fact]
+    public void AFailureLeavesNoNewFolderAndNoFewerOldOnes()
+    {
+        using var folder = new TemporaryFolder();
+        TensorSource[] failing = [new TensorSource("z", ElementType.F32, [1], (_, _) => throw new InvalidDataException())];
+        Directory.CreateDirectory(folder["old"]);
+        foreach (string name in new[] { "new", "old" })
+        {
+            Assert.Throws<InvalidDataException>(() => SafetensorsWriter.WriteFolder(folder[name], failing));
+        }
+
+        Assert.False(Directory.Exists(folder["new"]));
+        Assert.True(Directory.Exists(folder["old"]));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(-4)]
+    public void AnAlignmentIsPositive(int alignment) => Assert.Throws<ArgumentOutOfRangeException>(
+        () => new TensorSource("a", ElementType.F32, [1], (_, _) => { }) { Alignment = alignment });
+
+    [Fact]
     public void ALargeTensorIsStreamedNotHeld()
     {
         using var folder = new TemporaryFolder();

@@ -63,7 +63,12 @@ public sealed class GgufRefusalTests
         File.WriteAllText(folder["a.gguf"], "old");
         using Checkpoint checkpoint = Checkpoint.Open(folder.Root);
         PalmyraException error = Assert.ThrowsAny<PalmyraException>(() => GgufExport.Write(checkpoint, folder["a.gguf"], type));
-        Assert.Contains($"'{name}'", error.Message, StringComparison.Ordinal);
+        if (error is CheckpointException)
+        {
+            Assert.StartsWith($"{Path.Combine(folder.Root, "model.safetensors")}: weight '{name}' holds", error.Message, StringComparison.Ordinal);
+        }
+
+        Assert.Contains($"eight '{name}'", error.Message, StringComparison.Ordinal);
         Assert.Contains(fault, error.Message, StringComparison.Ordinal);
         Assert.Equal("old", File.ReadAllText(folder["a.gguf"]));
         Assert.Equal(["a.gguf"], folder.Names);
@@ -92,7 +97,7 @@ public sealed class GgufRefusalTests
         GgufExport.Write(checkpoint, folder["a.gguf"]);
         using var second = new CancellationTokenSource();
         Assert.Throws<OperationCanceledException>(() => GgufImport.Write(folder["a.gguf"], folder["back"], new Cancelling(second), second.Token));
-        Assert.Empty(Directory.GetFiles(folder["back"]));
+        Assert.False(Directory.Exists(folder["back"]));
     }
 
     [Theory]

@@ -140,6 +140,38 @@ public sealed class GgufRoundTripTests
     }
 
     [Fact]
+    public void The_type_is_that_of_the_layers_whatever_the_embedding_is()
+    {
+        using var folder = new TemporaryFolder();
+        ModelConfig config = Gpt2Folder.Config with { Layers = 1 };
+        GgufExport.WriteRandom("shape", config, 3, folder["a.gguf"], GgmlType.F16);
+        using (GgufFile file = GgufFile.Open(folder["a.gguf"]))
+        {
+            var header = new GgufHeader();
+            header.Add("general.architecture", "gpt2");
+            foreach (string key in new[] { "context_length", "embedding_length", "feed_forward_length", "block_count", "attention.head_count" })
+            {
+                header.Add($"gpt2.{key}", (uint)file.Metadata.Integer($"gpt2.{key}")!.Value);
+            }
+
+            header.Add("gpt2.attention.layer_norm_epsilon", 1e-5f);
+            GgufWriter.Write(folder["b.gguf"], header, [.. file.Tensors.Values.Select(tensor => tensor.Name != "token_embd.weight"
+                ? new GgufTensorSource(tensor.Name, tensor.Type, tensor.Shape, stream => Copy(tensor.View(), stream))
+                : new GgufTensorSource(tensor.Name, GgmlType.F32, tensor.Shape, stream => stream.Write(new byte[tensor.Count * sizeof(float)])))]);
+        }
+
+        Assert.Equal("F16", GgufImport.Write(folder["b.gguf"], folder["back"]).Type);
+        Assert.Equal("float16", ModelConfigReader.ReadFile(Path.Combine(folder["back"], "config.json")).StoredType);
+
+        static void Copy(TensorView view, Stream stream)
+        {
+            var bytes = new byte[view.Count * view.Type.Size()];
+            view.CopyBytes(0, bytes);
+            stream.Write(bytes);
+        }
+    }
+
+    [Fact]
     public void A_model_runs_straight_from_its_file()
     {
         using var folder = new TemporaryFolder();

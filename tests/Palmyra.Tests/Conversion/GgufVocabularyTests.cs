@@ -120,11 +120,12 @@ public sealed class GgufVocabularyTests
     [InlineData(70_000)]
     public void A_made_up_vocabulary_has_as_many_tokens_as_rows_and_merges_that_make_them(int rows)
     {
-        GgufVocabulary vocabulary = GgufVocabulary.MadeUp(Gpt2Folder.Config with { VocabularySize = rows });
+        GgufVocabulary vocabulary = GgufVocabulary.MadeUp(Gpt2Folder.Config with { VocabularySize = rows, PadTokenId = 7 }, "shape");
         Assert.Equal(rows, vocabulary.Tokens.Distinct(StringComparer.Ordinal).Count());
         Assert.Equal(rows, vocabulary.Kinds.Count);
-        Assert.InRange(vocabulary.Bos!.Value, 0, rows - 1);
-        Assert.All(vocabulary.Eos, id => Assert.Equal(TokenKind.Control, vocabulary.Kinds[id]));
+        Assert.Equal((rows > 5 ? 5 : null, rows > 7 ? 7 : (int?)null), (vocabulary.Bos, vocabulary.Padding));
+        Assert.Equal(rows > 265 ? [265] : [], vocabulary.Eos);
+        Assert.Equal(new[] { 5, 7, 265 }.Where(id => id < rows), Enumerable.Range(0, rows).Where(id => vocabulary.Kinds[id] == TokenKind.Control));
         var known = new HashSet<string>(vocabulary.Tokens, StringComparer.Ordinal);
         int normal = vocabulary.Kinds.Count(kind => kind == TokenKind.Normal);
         Assert.Equal(Math.Max(0, normal - 256), vocabulary.Merges.Count);
@@ -134,6 +135,61 @@ public sealed class GgufVocabularyTests
             Assert.Equal(2, parts.Length);
             Assert.True(known.Contains(parts[0]) && known.Contains(parts[1]) && known.Contains(parts[0] + parts[1]), merge);
         }
+    }
+
+    [Theory]
+    [InlineData(null, null, null)]
+    [InlineData(null, 7, 3)]
+    [InlineData(9, null, 9)]
+    public void A_made_up_vocabulary_makes_up_no_roles(int? bos, int? pad, int? eos)
+    {
+        int[] ends = eos is int end ? [end, 11] : [];
+        using var folder = new Gpt2Folder(config => config with { BosTokenId = bos, EosTokenIds = ends, PadTokenId = pad });
+        using (Checkpoint checkpoint = Checkpoint.Open(folder.Root))
+        {
+            Assert.False(GgufExport.Write(checkpoint, folder["a.gguf"]).HasTokenizer);
+        }
+
+        Assert.False(GgufImport.Write(folder["a.gguf"], folder["back"]).HasTokenizer);
+        ModelConfig after = ModelConfigReader.ReadFile(Path.Combine(folder["back"], "config.json"));
+        Assert.Equal((bos, pad), (after.BosTokenId, after.PadTokenId));
+        Assert.Equal(ends, after.EosTokenIds);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void More_than_two_tokens_that_end_a_text_are_refused(bool hasTokenizer)
+    {
+        using var folder = new Gpt2Folder(config => config with { EosTokenIds = [3, 4, 5, 4] });
+        if (hasTokenizer)
+        {
+            folder.AddFile("vocab.json", TinyVocabulary.VocabularyJson());
+            folder.AddFile("merges.txt", TinyVocabulary.MergesText());
+        }
+
+        string message = Refusal(folder);
+        Assert.StartsWith(folder.Root, message, StringComparison.Ordinal);
+        Assert.Contains("eos_token_id names 3 tokens that end a text, and a GGUF file has room for 2", message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(1, 2, 0, "'tokenizer.ggml.tokens' was expected to have at most 1 elements; found 2.")]
+    [InlineData(2, 2, 1, "'tokenizer.ggml.merges' was expected to have at most 0 elements; found 1.")]
+    [InlineData(3, 3, 0, "'tokenizer.ggml.token_type' was expected to have at most 3 elements; found 4.")]
+    public void Lists_longer_than_the_model_calls_for_are_refused_before_they_are_read(int rows, int tokens, int merges, string fault)
+    {
+        using var folder = new Checkpoints.TemporaryFolder();
+        var header = new GgufHeader();
+        header.Add("tokenizer.ggml.model", "gpt2");
+        header.Add("tokenizer.ggml.tokens", [.. Enumerable.Range(0, tokens).Select(id => ((char)('a' + id)).ToString())]);
+        header.Add("tokenizer.ggml.token_type", Enumerable.Repeat(1, 4).ToArray());
+        header.Add("tokenizer.ggml.merges", [.. Enumerable.Repeat("a b", merges)]);
+        GgufWriter.Write(folder["v.gguf"], header, []);
+        using GgufFile file = GgufFile.Open(folder["v.gguf"]);
+        Assert.Equal(
+            $"{folder["v.gguf"]}: {fault}",
+            Assert.Throws<CheckpointException>(() => GgufVocabulary.Read(file.Metadata, file.Path, rows)).Message);
     }
 
     [Theory]
@@ -180,7 +236,7 @@ public sealed class GgufVocabularyTests
     [Theory]
     [InlineData(new[] { "a", "b" }, new string[0], new[] { 1, 1 }, 0u, "has 2 tokens; the embedding has 3 rows")]
     [InlineData(new[] { "a", "b", "a" }, new string[0], new[] { 1, 1, 1 }, 0u, "token 'a' has id 2, but it already has id 0")]
-    [InlineData(new[] { "a", "b", "c" }, new[] { "a b" }, new[] { 1, 1, 1 }, 0u, "needs the token 'ab'")]
+    [InlineData(new[] { "a", "b", "cd" }, new[] { "a b" }, new[] { 1, 1, 1 }, 0u, "needs the token 'ab'")]
     [InlineData(new[] { "a", "b", "ab" }, new[] { "ab" }, new[] { 1, 1, 1 }, 0u, "is not a merge")]
     [InlineData(new[] { "a", "b", "ab" }, new[] { "a b" }, new[] { 1, 1, 7 }, 0u, "token 2 has type 7")]
     [InlineData(new[] { "a", "b", "ab" }, new[] { "a b" }, new[] { 1, 1 }, 0u, "has 2 entries; there are 3 tokens")]

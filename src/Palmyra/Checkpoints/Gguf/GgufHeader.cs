@@ -4,7 +4,7 @@ using System.Text;
 namespace Palmyra.Checkpoints.Gguf;
 
 /// <summary>Metadata to be written to a GGUF file, in the order it is added.</summary>
-public sealed class GgufHeader
+internal sealed class GgufHeader
 {
     private readonly MemoryStream _bytes = new();
     private readonly HashSet<string> _keys = new(StringComparer.Ordinal);

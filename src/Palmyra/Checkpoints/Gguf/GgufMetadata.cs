@@ -55,10 +55,12 @@ public sealed class GgufMetadata
         Find(key, isArray: false, "true or false", type => type == GgufValueType.Bool) is { } entry ? _source.Slice(entry.Offset, 1)[0] != 0 : null;
 
     /// <summary>An array of strings.</summary>
-    /// <exception cref="CheckpointException">The value is of another type, or a string is not UTF-8.</exception>
-    public string[]? Texts(string key)
+    /// <param name="key">The key.</param>
+    /// <param name="most">The most elements it may have: what has more is refused before memory is claimed for it.</param>
+    /// <exception cref="CheckpointException">The value is of another type or has more elements, or a string is not UTF-8.</exception>
+    public string[]? Texts(string key, long most = long.MaxValue)
     {
-        if (Find(key, isArray: true, "an array of strings", type => type == GgufValueType.String) is not { } entry)
+        if (Find(key, isArray: true, "an array of strings", type => type == GgufValueType.String, most) is not { } entry)
         {
             return null;
         }
@@ -74,10 +76,12 @@ public sealed class GgufMetadata
     }
 
     /// <summary>An array of integers of any width.</summary>
-    /// <exception cref="CheckpointException">The value is of another type, or a number is beyond 63 bits.</exception>
-    public long[]? Integers(string key)
+    /// <param name="key">The key.</param>
+    /// <param name="most">The most elements it may have: what has more is refused before memory is claimed for it.</param>
+    /// <exception cref="CheckpointException">The value is of another type or has more elements, or a number is beyond 63 bits.</exception>
+    public long[]? Integers(string key, long most = long.MaxValue)
     {
-        if (Find(key, isArray: true, "an array of integers", IsInteger) is not { } entry)
+        if (Find(key, isArray: true, "an array of integers", IsInteger, most) is not { } entry)
         {
             return null;
         }
@@ -108,7 +112,7 @@ public sealed class GgufMetadata
     private static bool IsInteger(GgufValueType type) => type is GgufValueType.UInt8 or GgufValueType.Int8 or GgufValueType.UInt16
         or GgufValueType.Int16 or GgufValueType.UInt32 or GgufValueType.Int32 or GgufValueType.UInt64 or GgufValueType.Int64;
 
-    private GgufEntry? Find(string key, bool isArray, string expected, Func<GgufValueType, bool> fits)
+    private GgufEntry? Find(string key, bool isArray, string expected, Func<GgufValueType, bool> fits, long most = long.MaxValue)
     {
         if (!_entries.TryGetValue(key, out GgufEntry entry))
         {
@@ -117,9 +121,10 @@ public sealed class GgufMetadata
 
         if (entry.IsArray == isArray && fits(entry.Type))
         {
-            return entry.Count <= Array.MaxLength
+            return entry.Count <= Math.Min(most, Array.MaxLength)
                 ? entry
-                : throw new CheckpointException($"{_path}: '{key}' has {entry.Count} elements; at most {Array.MaxLength} can be read.");
+                : throw new CheckpointException(
+                    $"{_path}: '{key}' was expected to have at most {Math.Min(most, Array.MaxLength)} elements; found {entry.Count}.");
         }
 
         throw new CheckpointException(

@@ -58,9 +58,9 @@ public sealed class GgufTensor
 
         var values = new float[Count];
         int piece = 4096 * Type.BlockSize();
-        for (int at = 0; at < values.Length; at += piece)
+        for (long at = 0; at < values.Length; at += piece)
         {
-            Span<float> part = values.AsSpan(at, Math.Min(piece, values.Length - at));
+            Span<float> part = values.AsSpan((int)at, (int)Math.Min(piece, values.Length - at));
             GgmlBlocks.ToFloats(Type, _source.Slice(_offset + Type.Bytes(at), (int)Type.Bytes(part.Length)), part);
         }
 

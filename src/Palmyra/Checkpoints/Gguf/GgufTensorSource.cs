@@ -5,7 +5,7 @@ namespace Palmyra.Checkpoints.Gguf;
 /// <param name="Type">How its numbers are stored.</param>
 /// <param name="Shape">Its dimensions, outermost first; the last is a multiple of the type's block.</param>
 /// <param name="Write">Writes exactly <see cref="Length"/> bytes to the stream it is given.</param>
-public sealed record GgufTensorSource(string Name, GgmlType Type, IReadOnlyList<long> Shape, Action<Stream> Write)
+internal sealed record GgufTensorSource(string Name, GgmlType Type, IReadOnlyList<long> Shape, Action<Stream> Write)
 {
     /// <summary>Its bytes.</summary>
     public long Length => Type.Bytes(Shape.Aggregate(1L, (a, b) => checked(a * b)));

@@ -5,7 +5,7 @@ namespace Palmyra.Checkpoints.Gguf;
 
 /// <summary>Writes GGUF files, version 3, streaming: tensors write themselves one after the other.</summary>
 /// <remarks>The file is replaced by rename: whatever goes wrong, the old one survives and no temporary one is left behind.</remarks>
-public static class GgufWriter
+internal static class GgufWriter
 {
     private const uint Version = 3;
     private const int Alignment = 32;
