@@ -120,7 +120,9 @@ async function load(directory) {
     }
     if (!fs.existsSync(path.join(directory, "node_modules", "node-llama-cpp"))) {
         fs.mkdirSync(directory, {recursive: true});
-        execFileSync("npm", ["install", "--prefix", directory, "--no-fund", "--no-audit", "node-llama-cpp"], {stdio: "inherit"});
+        const version = fs.readFileSync(new URL("package-version", import.meta.url), "utf8").trim();
+        execFileSync(
+            "npm", ["install", "--prefix", directory, "--ignore-scripts", "--no-fund", "--no-audit", `node-llama-cpp@${version}`], {stdio: "inherit"});
     }
     const entry = createRequire(path.join(directory, "index.js")).resolve("node-llama-cpp");
     return import(pathToFileURL(entry).href);

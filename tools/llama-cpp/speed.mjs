@@ -1,5 +1,6 @@
 // The paired table: in every round llama.cpp and Palmyra measure the same shapes, seconds apart, and a ratio is of one round.
 // usage: node speed.mjs FOLDER PALMYRA.dll [--rounds N] [--threads 1,2] [--json FILE]
+//        node speed.mjs FOLDER --check    only sees that llama.cpp loads
 import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -22,8 +23,14 @@ const { values: options, positionals: [folder, palmyra] } = parseArgs({
     rounds: { type: "string", default: "5" },
     threads: { type: "string", default: "1,2" },
     json: { type: "string" },
+    check: { type: "boolean", default: false },
   },
 });
+if (options.check) {
+  await openLlama(folder);
+  process.exit(0);
+}
+
 const rounds = Number(options.rounds);
 const threadCounts = options.threads.split(",").map(Number);
 if (!folder || !palmyra || !(rounds >= 5) || !threadCounts.every((n) => Number.isInteger(n) && n > 0)) {

@@ -1,5 +1,5 @@
-using Palmyra.Backends;
 using BenchmarkDotNet.Attributes;
+using Palmyra.Backends;
 using Palmyra.Benchmarks.Operations;
 
 namespace Palmyra.Benchmarks.Kernels;

@@ -1,5 +1,5 @@
-using Palmyra.Backends;
 using BenchmarkDotNet.Attributes;
+using Palmyra.Backends;
 
 namespace Palmyra.Benchmarks.Operations;
 

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Palmyra.Benchmarks.Peers;
 
 /// <summary>Whether a product is the right one: nobody's speed counts before it is.</summary>
@@ -29,18 +27,5 @@ internal static class Agreement
         }
 
         return Math.Sqrt(apart / length);
-    }
-
-    /// <summary>Demands that an error is within its bound.</summary>
-    /// <param name="who">Whose error.</param>
-    /// <param name="error">The error.</param>
-    /// <param name="bound">What rounding explains: 1e-5 for 32-bit floats, a hundredth where inputs become 8-bit integers.</param>
-    public static void Demand(string who, double error, double bound)
-    {
-        if (!(error <= bound))
-        {
-            throw new InvalidOperationException(string.Create(
-                CultureInfo.InvariantCulture, $"{who}: relative error {error:E1}, expected at most {bound:E0}; its speed is not reported."));
-        }
     }
 }

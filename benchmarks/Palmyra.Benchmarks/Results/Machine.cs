@@ -14,7 +14,7 @@ namespace Palmyra.Benchmarks.Results;
 /// <param name="Runtime">.NET.</param>
 /// <param name="Commit">The repository's, with a plus if files were changed.</param>
 /// <param name="Date">Day.</param>
-/// <param name="Load">Runnable threads before anything was measured, as a mean over a minute; null where the system does not say.</param>
+/// <param name="Load">Processors that others kept busy in a second before anything was measured; null where the system does not say.</param>
 internal sealed record Machine(string Processor, int Cores, int Vectors, string System, string Runtime, string Commit, string Date, double? Load)
 {
     /// <summary>This one, now.</summary>
@@ -26,18 +26,33 @@ internal sealed record Machine(string Processor, int Cores, int Vectors, string 
         RuntimeInformation.FrameworkDescription,
         CommitName(),
         DateTime.UtcNow.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
-        LoadAverage());
+        OthersLoad());
 
     /// <summary>Whether others were using the machine enough to be seen in the results.</summary>
     [JsonIgnore]
     public bool IsBusy => Load > 0.25 * Cores;
 
-    private static double? LoadAverage()
+    // Looked at for a second in which this process sleeps: a mean over the last minute would show the build that came before.
+    private static double? OthersLoad()
     {
-        const string File = "/proc/loadavg";
-        return global::System.IO.File.Exists(File)
-            ? double.Parse(global::System.IO.File.ReadAllText(File).Split(' ')[0], CultureInfo.InvariantCulture)
-            : null;
+        const string File = "/proc/stat";
+        if (!global::System.IO.File.Exists(File))
+        {
+            return null;
+        }
+
+        (double busy, double all) = Ticks();
+        Thread.Sleep(1000);
+        (double busyThen, double allThen) = Ticks();
+        return (busyThen - busy) / Math.Max(1, allThen - all) * Environment.ProcessorCount;
+
+        // "cpu  user nice system idle iowait irq softirq steal ...", in ticks of all processors together.
+        static (double Busy, double All) Ticks()
+        {
+            double[] ticks = [.. global::System.IO.File.ReadLines(File).First().Split(' ', StringSplitOptions.RemoveEmptyEntries).Skip(1).Take(8)
+                .Select(text => double.Parse(text, CultureInfo.InvariantCulture))];
+            return (ticks.Sum() - ticks[3] - ticks[4], ticks.Sum());
+        }
     }
 
     private static string ProcessorName()

@@ -44,14 +44,14 @@ internal static class ResultPage
         Line(body, "");
         Line(body, $"## {file.Title}");
         Line(body, "");
-        Line(body, $"{machine.Processor}, {machine.Cores} cores, {machine.Vectors}-bit vectors; {machine.System}; {machine.Runtime};");
+        Line(body, $"{machine.Processor}, {machine.Cores} processors, {machine.Vectors}-bit vectors; {machine.System}; {machine.Runtime};");
         Line(body, $"commit {machine.Commit}; {machine.Date}.");
         if (machine.Load is double load)
         {
             string warning = machine.IsBusy
                 ? ": others were using the machine, so spreads are wide and peers whose threads wait for each other suffer most"
                 : "";
-            Line(body, string.Create(CultureInfo.InvariantCulture, $"Load average before: {load:F1}{warning}."));
+            Line(body, string.Create(CultureInfo.InvariantCulture, $"Processors that others kept busy before: {load:F1}{warning}."));
         }
 
         Line(body, $"{aimed.Count(row => row.Reached == true)} of {aimed.Length} targets reached.");

@@ -79,7 +79,7 @@ internal static class TargetsCommand
         if (machine.IsBusy)
         {
             Console.Error.WriteLine(string.Create(
-                CultureInfo.InvariantCulture, $"Others are using this machine (load average {machine.Load:F1}): expect wide spreads."));
+                CultureInfo.InvariantCulture, $"Others are using this machine ({machine.Load:F1} processors busy): expect wide spreads."));
         }
 
         foreach ((string name, string what, Func<TargetOptions, IEnumerable<ResultRow>> measure) in Parts.Where(part => wanted(part.Name)))
