@@ -11,6 +11,7 @@ import os from "node:os";
 import path from "node:path";
 import {createRequire} from "node:module";
 import {fileURLToPath, pathToFileURL} from "node:url";
+import {install} from "./install.mjs";
 
 const repository = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..", "..");
 
@@ -115,15 +116,7 @@ function palmyra(...words) {
 }
 
 async function load(directory) {
-    if (directory === repository || directory.startsWith(repository + path.sep)) {
-        throw new Error(`${directory} lies in the repository; choose a directory outside it.`);
-    }
-    if (!fs.existsSync(path.join(directory, "node_modules", "node-llama-cpp"))) {
-        fs.mkdirSync(directory, {recursive: true});
-        const version = fs.readFileSync(new URL("package-version", import.meta.url), "utf8").trim();
-        execFileSync(
-            "npm", ["install", "--prefix", directory, "--ignore-scripts", "--no-fund", "--no-audit", `node-llama-cpp@${version}`], {stdio: "inherit"});
-    }
+    install(directory);
     const entry = createRequire(path.join(directory, "index.js")).resolve("node-llama-cpp");
     return import(pathToFileURL(entry).href);
 }

@@ -40,7 +40,7 @@ export class LlamaModel {
     const binding = context._ctx;
     for (const call of ["initBatch", "addToBatch", "decodeBatch", "disposeSequence", "printTimings", "getThreads"]) {
       if (typeof binding?.[call] !== "function") {
-        throw new Error(`node-llama-cpp was expected to have ${call} in its binding; install the version tools/compare-llama-cpp names.`);
+        throw new Error(`node-llama-cpp was expected to have ${call} in its binding; install the version that install.mjs names.`);
       }
     }
     if (binding.getThreads() !== threads) {

@@ -20,6 +20,7 @@ internal sealed class CachedAttention : IDisposable
     /// <param name="layers">Layers of the cache.</param>
     /// <param name="past">Tokens cached before.</param>
     /// <param name="rows">New tokens.</param>
+    /// <param name="format">How keys and values are kept.</param>
     public CachedAttention(int threads, int heads, int headDim, int layers, int past, int rows, CacheFormat format)
     {
         _shape = new AttentionShape(heads, headDim, 1 / MathF.Sqrt(headDim), Window: 0);

@@ -4,7 +4,9 @@ using System.Text;
 
 namespace Palmyra.Benchmarks.Results;
 
-/// <summary>Bars of every row with a target, the target a line across its bar; shares of limits first, then ratios to peers.</summary>
+/// <summary>
+/// Bars of the shares and ratios that have a target, the target a line across its bar; shares of limits first. Bytes have no bars.
+/// </summary>
 internal static class BarChart
 {
     private const int LabelWidth = 480;
@@ -27,7 +29,7 @@ internal static class BarChart
         (string Head, ResultRow[] Rows)[] panels =
         [
             ("Share of the limit measured in the same round", [.. drawn.Where(row => row.Measure == Measure.Share)]),
-            ("Times the peer's speed in the same round", [.. drawn.Where(row => row.Measure == Measure.Times)]),
+            ("Times the speed of a peer, or of our own F32, in the same round", [.. drawn.Where(row => row.Measure == Measure.Times)]),
         ];
         var body = new StringBuilder();
         int y = 0;

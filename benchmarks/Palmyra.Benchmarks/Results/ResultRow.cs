@@ -7,7 +7,7 @@ namespace Palmyra.Benchmarks.Results;
 /// <summary>A line of the results: what was measured, in every round, and what it should be.</summary>
 internal sealed record ResultRow
 {
-    /// <summary>kernel, operation, model or process; or the peer it is compared with.</summary>
+    /// <summary>kernel, operation, model or process; or peer, a comparison with another engine.</summary>
     public required string Layer { get; init; }
 
     /// <summary>What was measured, on which shape, in which format.</summary>

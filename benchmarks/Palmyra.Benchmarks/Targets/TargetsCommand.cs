@@ -75,7 +75,7 @@ internal static class TargetsCommand
     {
         Machine machine = Machine.Current;
         var rows = new List<ResultRow>();
-        Console.WriteLine($"{machine.Processor}, {machine.Cores} cores, {machine.Runtime}, commit {machine.Commit}");
+        Console.WriteLine($"{machine.Processor}, {machine.Cores} processors, {machine.Runtime}, commit {machine.Commit}");
         if (machine.IsBusy)
         {
             Console.Error.WriteLine(string.Create(

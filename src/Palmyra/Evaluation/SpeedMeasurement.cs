@@ -6,7 +6,10 @@ using Palmyra.Models;
 namespace Palmyra.Evaluation;
 
 /// <summary>Times prefill and decode of one sequence in turn with the machine's own limits, so that drift of a shared machine meets both.</summary>
-/// <remarks>Only the model is timed: tokens are fixed, nothing is sampled; logits are read back as a sampler would.</remarks>
+/// <remarks>
+/// Only the model is timed: tokens are fixed, nothing is sampled; logits are read back as a sampler would. A round's decode and prefill are one
+/// pass each, in a fixed order, its limits the best of several passes: shares of them err on the low side.
+/// </remarks>
 public sealed class SpeedMeasurement : IDisposable
 {
     // The runtime compiles hot loops anew in the first moments of a process.
