@@ -14,6 +14,9 @@ internal interface INarrow
     /// <summary>What conversion multiplies by: a power of two.</summary>
     static abstract float Factor { get; }
 
+    /// <summary>Rows up to which weights are converted as they are read: conversion of halves needs registers that eight rows do not leave.</summary>
+    static abstract int RowsAtOnce { get; }
+
     /// <summary>The weight in the lower half of each lane.</summary>
     static abstract TVector First<T, TVector>(T bits, T mask, TVector factor)
         where T : struct, IIntegers<T, TVector>
@@ -32,6 +35,8 @@ internal readonly struct BFloat16 : INarrow
 
     public static float Factor => 1;
 
+    public static int RowsAtOnce => 8;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector First<T, TVector>(T bits, T mask, TVector factor)
         where T : struct, IIntegers<T, TVector>
@@ -49,6 +54,8 @@ internal readonly struct RaisedHalves : INarrow
     public static int Mask => RaisedHalf.Mask;
 
     public static float Factor => RaisedHalf.Factor;
+
+    public static int RowsAtOnce => 4;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector First<T, TVector>(T bits, T mask, TVector factor)
@@ -69,6 +76,8 @@ internal readonly struct HalfBits : INarrow
     public static int Mask => RaisedHalf.Mask;
 
     public static float Factor => BitConverter.Int32BitsToSingle((127 + 112) << 23);
+
+    public static int RowsAtOnce => 4;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector First<T, TVector>(T bits, T mask, TVector factor)

@@ -3,7 +3,7 @@ using Palmyra.Backends.Cpu.Simd;
 
 namespace Palmyra.Backends.Cpu.Kernels;
 
-// Products with F16 and BF16 weights: one panel an item. Up to four rows go through the panel as it is (NarrowRows); for more, a stretch of
+// Products with F16 and BF16 weights: one panel an item. Few rows, at most a tile, go through the panel as it is (NarrowRows); for more, a stretch of
 // the panel's depth is widened to floats once, in the worker's scratch, and all tiles pass it there (PanelProduct). Both add the same
 // products in the same order. Cost of widening: 6 bytes written or read a weight, against 2·rows operations.
 internal readonly unsafe struct NarrowProduct<TVector, TIntegers, TNarrow> : IProduct
@@ -21,7 +21,7 @@ internal readonly unsafe struct NarrowProduct<TVector, TIntegers, TNarrow> : IPr
         float* inputs = factors->Inputs + (row / TVector.TileRows * factors->TileStride);
         uint* panel = (uint*)(factors->Panels + (item * factors->PanelBytes));
         PanelProduct.Clear(c, stride, rows, Width, TVector.TileRows);
-        if (rows <= NarrowRows.Largest)
+        if (rows <= Math.Min(TNarrow.RowsAtOnce, TVector.TileRows))
         {
             NarrowRows.Add<TVector, TIntegers, TNarrow>(c, stride, inputs, panel, factors->Depth, PanelProduct.TileOf(rows, TVector.TileRows));
             return;
