@@ -87,14 +87,7 @@ public static class PanelLayout
     /// <returns>The scale; rounded, should a foreign file hold a code that no half has.</returns>
     public static Half ReadGroup(MatrixFormat format, ReadOnlySpan<byte> panel, int row, int group, Span<sbyte> quants)
     {
-        ReadOnlySpan<byte> integers = panel.Slice(group * GroupBytes(format), GroupBytes(format));
-        for (int k = 0; k < GroupSize; k++)
-        {
-            quants[k] = format == MatrixFormat.Q8
-                ? (sbyte)integers[(((k / 2 * PanelRows) + row) * 2) + (k % 2)]
-                : (sbyte)(((BinaryPrimitives.ReadUInt32LittleEndian(integers[(((k / 8 * PanelRows) + row) * 4)..]) >> Q4Shift(k)) & 15) - 8);
-        }
-
+        ReadIntegers(format, panel, row, group, quants);
         return (Half)ScaleOf(format, panel, row, group);
     }
 
@@ -139,7 +132,7 @@ public static class PanelLayout
         Span<sbyte> quants = stackalloc sbyte[GroupSize];
         for (int group = 0; group < groups; group++)
         {
-            ReadGroup(format, panel, row, group, quants);
+            ReadIntegers(format, panel, row, group, quants);
             float scale = ScaleOf(format, panel, row, group);
             int first = group * GroupSize;
             int count = Math.Min(GroupSize, destination.Length - first);
@@ -147,6 +140,17 @@ public static class PanelLayout
             {
                 destination[first + k] = quants[k] * scale;
             }
+        }
+    }
+
+    private static void ReadIntegers(MatrixFormat format, ReadOnlySpan<byte> panel, int row, int group, Span<sbyte> quants)
+    {
+        ReadOnlySpan<byte> integers = panel.Slice(group * GroupBytes(format), GroupBytes(format));
+        for (int k = 0; k < GroupSize; k++)
+        {
+            quants[k] = format == MatrixFormat.Q8
+                ? (sbyte)integers[(((k / 2 * PanelRows) + row) * 2) + (k % 2)]
+                : (sbyte)(((BinaryPrimitives.ReadUInt32LittleEndian(integers[(((k / 8 * PanelRows) + row) * 4)..]) >> Q4Shift(k)) & 15) - 8);
         }
     }
 

@@ -140,7 +140,7 @@ public sealed unsafe partial class CpuBackend
         int words = groups * PanelLayout.GroupSize / (eight ? 4 : 2);
 
         // Rows that complete the last tile have no integers (packing gives zeros) but, like the others, a place for scales and offsets.
-        int rows = (Math.Max(x.Rows, Q4Rows.Largest) + _kernels.TileRows - 1) / _kernels.TileRows * _kernels.TileRows;
+        int rows = (x.Rows + _kernels.TileRows - 1) / _kernels.TileRows * _kernels.TileRows;
         long scales = eight ? (long)rows * groups : rows;
         _quantized = NativeBuffer.Grow(_quantized, (((long)words * x.Rows) + (2 * scales)) * sizeof(int), "rows as integers");
         factors.InputScales = _quantized.Floats + ((nint)words * x.Rows);

@@ -3,8 +3,8 @@ using Palmyra.Backends.Cpu.Simd;
 
 namespace Palmyra.Backends.Cpu.Kernels;
 
-// Products with F16 and BF16 weights: one panel an item. Few rows, at most a tile, go through the panel as it is (NarrowRows); for more, a stretch of
-// the panel's depth is widened to floats once, in the worker's scratch, and all tiles pass it there (PanelProduct). Both add the same
+// Products with F16 and BF16 weights: one panel an item. Few rows, at most a tile, go through the panel as it is (NarrowRows); for more, a
+// stretch of the panel's depth is widened to floats once, in the worker's scratch, and all tiles pass it there (PanelProduct). Both add the same
 // products in the same order. Cost of widening: 6 bytes written or read a weight, against 2·rows operations.
 internal readonly unsafe struct NarrowProduct<TVector, TIntegers, TNarrow> : IProduct
     where TVector : struct, IVector<TVector>
