@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
-using Palmyra.Evaluation;
+using Palmyra.Evaluation.Speed;
 using Palmyra.Models;
 
 namespace Palmyra.Cli;

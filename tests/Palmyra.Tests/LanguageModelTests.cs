@@ -2,7 +2,7 @@ using Palmyra.Backends;
 using Palmyra.Backends.Reference;
 using Palmyra.Checkpoints;
 using Palmyra.Diagnostics;
-using Palmyra.Evaluation;
+using Palmyra.Evaluation.Scoring;
 using Palmyra.Models;
 using Palmyra.Storyteller;
 using Palmyra.Testing;

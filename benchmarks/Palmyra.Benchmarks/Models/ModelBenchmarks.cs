@@ -1,6 +1,6 @@
 using BenchmarkDotNet.Attributes;
 using Palmyra.Backends;
-using Palmyra.Evaluation;
+using Palmyra.Evaluation.Speed;
 using Palmyra.Models;
 
 namespace Palmyra.Benchmarks.Models;

@@ -4,7 +4,7 @@ using Palmyra.Backends;
 using Palmyra.Benchmarks.Models;
 using Palmyra.Benchmarks.Results;
 using Palmyra.Diagnostics;
-using Palmyra.Evaluation;
+using Palmyra.Evaluation.Speed;
 
 namespace Palmyra.Benchmarks.Peers;
 

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Serialization;
-using Palmyra.Evaluation;
+using Palmyra.Evaluation.Speed;
 
 namespace Palmyra.Benchmarks.Results;
 

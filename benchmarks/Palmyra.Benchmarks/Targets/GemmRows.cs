@@ -5,7 +5,7 @@ using Palmyra.Backends.Cpu;
 using Palmyra.Benchmarks.Peers;
 using Palmyra.Benchmarks.Results;
 using Palmyra.Diagnostics;
-using Palmyra.Evaluation;
+using Palmyra.Evaluation.Speed;
 
 namespace Palmyra.Benchmarks.Targets;
 

@@ -3,7 +3,7 @@ using Palmyra.Backends;
 using Palmyra.Backends.Cpu;
 using Palmyra.Benchmarks.Results;
 using Palmyra.Diagnostics;
-using Palmyra.Evaluation;
+using Palmyra.Evaluation.Speed;
 
 namespace Palmyra.Benchmarks.Targets;
 

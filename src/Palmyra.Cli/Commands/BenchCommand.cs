@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Diagnostics;
 using Palmyra.Backends;
 using Palmyra.Diagnostics;
-using Palmyra.Evaluation;
+using Palmyra.Evaluation.Speed;
 using Palmyra.Models;
 using Palmyra.Storyteller;
 

@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using Palmyra.Backends;
 using Palmyra.Checkpoints;
-using Palmyra.Evaluation;
+using Palmyra.Evaluation.Scoring;
 using Palmyra.Quantization;
 using Palmyra.Tokenization;
 

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
-using Palmyra.Evaluation;
+using Palmyra.Evaluation.Scoring;
 using Palmyra.Tokenization;
 
 namespace Palmyra.Cli.Commands;

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
-using Palmyra.Evaluation;
+using Palmyra.Evaluation.Replay;
 using Palmyra.Tokenization;
 
 namespace Palmyra.Cli.Commands;

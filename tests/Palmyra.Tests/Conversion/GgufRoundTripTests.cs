@@ -3,7 +3,7 @@ using Palmyra.Backends.Reference;
 using Palmyra.Checkpoints;
 using Palmyra.Checkpoints.Gguf;
 using Palmyra.Conversion;
-using Palmyra.Evaluation;
+using Palmyra.Evaluation.Scoring;
 using Palmyra.Models;
 using Palmyra.Testing;
 using Palmyra.Tests.Checkpoints;

@@ -1,4 +1,4 @@
-using Palmyra.Evaluation;
+using Palmyra.Evaluation.Scoring;
 using Palmyra.Generation;
 using Palmyra.Testing;
 using Palmyra.Tokenization;

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using Palmyra.Backends.Reference;
 using Palmyra.Diagnostics;
-using Palmyra.Evaluation;
+using Palmyra.Evaluation.Scoring;
 using Palmyra.Testing;
 
 namespace Palmyra.Tests.Evaluation;

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
-using Palmyra.Evaluation;
+using Palmyra.Evaluation.Scoring;
 using Palmyra.Storyteller;
 using Palmyra.Testing;
 

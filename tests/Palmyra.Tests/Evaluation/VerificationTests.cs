@@ -4,7 +4,7 @@ using Palmyra.Backends;
 using Palmyra.Backends.Cpu;
 using Palmyra.Backends.Reference;
 using Palmyra.Diagnostics;
-using Palmyra.Evaluation;
+using Palmyra.Evaluation.Replay;
 using Palmyra.Storyteller;
 using Palmyra.Testing;
 using Palmyra.Tokenization;

@@ -2,7 +2,7 @@ using Palmyra.Backends;
 using Palmyra.Diagnostics;
 using Palmyra.Models;
 
-namespace Palmyra.Evaluation;
+namespace Palmyra.Evaluation.Scoring;
 
 /// <summary>Log-probabilities of given tokens: what <c>score</c>, perplexity and every evaluation task are made of.</summary>
 /// <remarks>

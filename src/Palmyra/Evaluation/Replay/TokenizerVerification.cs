@@ -3,7 +3,7 @@ using Palmyra.Checkpoints;
 using Palmyra.Diagnostics;
 using Palmyra.Tokenization;
 
-namespace Palmyra.Evaluation;
+namespace Palmyra.Evaluation.Replay;
 
 /// <summary>Replays recorded tokenizer cases: ids of texts, texts of ids, and texts of ids cut inside a character.</summary>
 /// <remarks>All must be equal, character for character.</remarks>

@@ -3,7 +3,7 @@ using Palmyra.Diagnostics;
 using Palmyra.Models;
 using Palmyra.Tokenization;
 
-namespace Palmyra.Evaluation;
+namespace Palmyra.Evaluation.Replay;
 
 /// <summary>Replays the reference outputs recorded beside a model (<c>expected.json</c>) and measures how far this engine is from them.</summary>
 /// <remarks>

@@ -1,6 +1,6 @@
 using Palmyra.Backends;
 
-namespace Palmyra.Evaluation;
+namespace Palmyra.Evaluation.Speed;
 
 /// <summary>What a <see cref="SpeedMeasurement"/> found: its rounds, their medians, and shares of the limit that bounds each phase.</summary>
 /// <remarks>A share is taken within each round and the median over the shares, since the limits of a shared machine drift between rounds.</remarks>

@@ -1,4 +1,4 @@
-namespace Palmyra.Evaluation;
+namespace Palmyra.Evaluation.Replay;
 
 /// <summary>One kind of recorded number and how far this engine is from it.</summary>
 /// <param name="Name">What was compared: "logits", "generation: beam-4".</param>

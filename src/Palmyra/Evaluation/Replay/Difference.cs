@@ -1,4 +1,4 @@
-namespace Palmyra.Evaluation;
+namespace Palmyra.Evaluation.Replay;
 
 /// <summary>Gathers the comparisons of one section and remembers the worst of them.</summary>
 internal sealed class Difference(string name, double bound)

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using Palmyra.Diagnostics;
 
-namespace Palmyra.Evaluation;
+namespace Palmyra.Evaluation.Replay;
 
 /// <summary>A value of a recording's JSON that knows its file and its place, so that a wrong one is named in a sentence.</summary>
 internal readonly struct RecordedValue(string file, string place, JsonElement element)

@@ -1,4 +1,4 @@
-namespace Palmyra.Evaluation;
+namespace Palmyra.Evaluation.Scoring;
 
 /// <summary>How probable a token was, given the tokens before it.</summary>
 /// <param name="Id">The token.</param>

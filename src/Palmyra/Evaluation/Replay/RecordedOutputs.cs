@@ -2,7 +2,7 @@ using System.Text.Json;
 using Palmyra.Checkpoints;
 using Palmyra.Diagnostics;
 
-namespace Palmyra.Evaluation;
+namespace Palmyra.Evaluation.Replay;
 
 /// <summary>A model's recorded reference outputs: <c>expected.json</c>, and the numbers it names in <c>expected.safetensors</c>.</summary>
 internal sealed class RecordedOutputs : IDisposable

@@ -3,7 +3,7 @@ using Palmyra.Generation;
 using Palmyra.Models;
 using Palmyra.Tokenization;
 
-namespace Palmyra.Evaluation;
+namespace Palmyra.Evaluation.Replay;
 
 /// <summary>The recording's <c>generation</c>: the reference's arguments again, through the cache and the batching that users get.</summary>
 internal static class GenerationReplay

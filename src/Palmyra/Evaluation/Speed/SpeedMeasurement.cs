@@ -3,7 +3,7 @@ using Palmyra.Backends;
 using Palmyra.Backends.Cpu;
 using Palmyra.Models;
 
-namespace Palmyra.Evaluation;
+namespace Palmyra.Evaluation.Speed;
 
 /// <summary>Times prefill and decode of one sequence in turn with the machine's own limits, so that drift of a shared machine meets both.</summary>
 /// <remarks>

@@ -2,7 +2,7 @@ using Palmyra.Generation;
 using Palmyra.Generation.Sampling;
 using Palmyra.Models;
 
-namespace Palmyra.Evaluation;
+namespace Palmyra.Evaluation.Replay;
 
 /// <summary>The recording's <c>processors</c>: one recorded row of logits through each sampling filter, compared as probabilities.</summary>
 internal static class ProcessorReplay

@@ -1,4 +1,4 @@
-namespace Palmyra.Evaluation;
+namespace Palmyra.Evaluation.Speed;
 
 /// <summary>One round of measurements.</summary>
 /// <param name="PrefillSeconds">The prompt, up to its last token's logits.</param>

@@ -1,4 +1,4 @@
-namespace Palmyra.Evaluation;
+namespace Palmyra.Evaluation.Replay;
 
 /// <summary>What replaying a folder's recorded outputs showed.</summary>
 /// <param name="Folder">The model's folder.</param>

@@ -1,0 +1,23 @@
+namespace Palmyra.Evaluation.Scoring;
+
+/// <summary>What a report says about the model it is about. Whatever is not known is null; nothing is guessed.</summary>
+public sealed record ModelDescription
+{
+    /// <summary>The model's name: an id, or the name of its folder.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Where it ran: "cpu, F16 weights", or an API's address without its key.</summary>
+    public required string Where { get; init; }
+
+    /// <summary>Tells one set of weights from another, so that a journal of another model is not continued.</summary>
+    public string? Digest { get; init; }
+
+    /// <summary>All parameters N.</summary>
+    public long? Parameters { get; init; }
+
+    /// <summary>Training FLOPs a token by formula's name ("6ND", ...); empty where the shape is not known.</summary>
+    public IReadOnlyDictionary<string, double> TrainingFlopsPerToken { get; init; } = new Dictionary<string, double>();
+
+    /// <summary>Tokens D it was trained on.</summary>
+    public double? TrainingTokens { get; init; }
+}

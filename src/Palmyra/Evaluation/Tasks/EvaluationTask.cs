@@ -1,0 +1,31 @@
+namespace Palmyra.Evaluation.Tasks;
+
+/// <summary>A task: where its data lies, how a record becomes an item, and what is measured. A class of its own each, small: data plus a template.</summary>
+public abstract class EvaluationTask
+{
+    /// <summary>The name on the command line and in results, as lm-evaluation-harness has it: "lambada_openai".</summary>
+    public abstract string Name { get; }
+
+    /// <summary>The name in tables: "LAMBADA".</summary>
+    public abstract string Title { get; }
+
+    /// <summary>How scores become metrics.</summary>
+    public abstract TaskKind Kind { get; }
+
+    /// <summary>The names its data file goes by, looked for in this order in the data folder and in the folders in it.</summary>
+    public abstract IReadOnlyList<string> FileNames { get; }
+
+    /// <summary>Published files, recognised by checksum; their repeated records are part of them.</summary>
+    public virtual IReadOnlyList<KnownFile> KnownFiles => [];
+
+    /// <summary>The accuracy of guessing; null where there is none.</summary>
+    public virtual double? Chance => null;
+
+    /// <summary>Whether choices have lengths to divide by: acc_norm and acc_bytes.</summary>
+    public virtual bool NormalizesByLength => Kind == TaskKind.MultipleChoice;
+
+    /// <summary>Reads the items one after the other, in the order of the file; holds no more than one record.</summary>
+    /// <param name="data">The data.</param>
+    /// <exception cref="Diagnostics.EvaluationException">The file is not this task's, or a record is malformed, repeated or empty; file and line are named.</exception>
+    public abstract IEnumerable<EvaluationItem> Read(DataFile data);
+}
