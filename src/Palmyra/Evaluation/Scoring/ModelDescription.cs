@@ -12,6 +12,9 @@ public sealed record ModelDescription
     /// <summary>Tells one set of weights from another, so that a journal of another model is not continued.</summary>
     public string? Digest { get; init; }
 
+    /// <summary>How its matrices are stored: "f16"; null where that is not known.</summary>
+    public string? Weights { get; init; }
+
     /// <summary>All parameters N.</summary>
     public long? Parameters { get; init; }
 

@@ -24,6 +24,9 @@ public abstract class EvaluationTask
     /// <summary>Whether choices have lengths to divide by: acc_norm and acc_bytes.</summary>
     public virtual bool NormalizesByLength => Kind == TaskKind.MultipleChoice;
 
+    /// <summary>What tells one wording of the task from another of the same name, for journals and results.</summary>
+    public virtual string Version => "1";
+
     /// <summary>Reads the items one after the other, in the order of the file; holds no more than one record.</summary>
     /// <param name="data">The data.</param>
     /// <exception cref="Diagnostics.EvaluationException">The file is not this task's, or a record is malformed, repeated or empty; file and line are named.</exception>
