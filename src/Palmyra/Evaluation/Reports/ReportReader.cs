@@ -32,6 +32,7 @@ internal static class ReportReader
             Name = Text(value.Required("name")),
             Where = Text(value.Required("where")),
             Digest = Text(Optional(value, "digest")),
+            Weights = Text(Optional(value, "weights")),
             Parameters = Optional(value, "parameters") is RecordedValue parameters ? Count(parameters, 1) : null,
             TrainingFlopsPerToken = Flops(Optional(value, "training_flops_per_token")),
             TrainingTokens = Number(Optional(value, "training_tokens"), Positive, "a number above zero"),

@@ -59,7 +59,8 @@ public static class ReportTable
         {
             foreach (TaskResult task in results.Tasks)
             {
-                rows.AddRange(task.Metrics.Select(metric => FullRow(results.Model, task, metric)));
+                string name = ReportRow.NameIn(report, results.Model);
+                rows.AddRange(task.Metrics.Select(metric => FullRow(name, task, metric)));
             }
         }
 
@@ -133,9 +134,9 @@ public static class ReportTable
         }
     }
 
-    private static string[] FullRow(ModelDescription model, TaskResult task, MetricValue metric) =>
+    private static string[] FullRow(string model, TaskResult task, MetricValue metric) =>
     [
-        PlainText.Markdown(model.Name),
+        PlainText.Markdown(model),
         PlainText.Markdown(task.Title),
         PlainText.Markdown(metric.Name),
         ReportNumber.WithError(metric),
@@ -163,7 +164,7 @@ public static class ReportTable
             ["Model", r + "Training tokens", .. formulas.Select(formula => r + PlainText.Markdown(formula))],
             models.Select(model => new[]
             {
-                PlainText.Markdown(model.Name),
+                PlainText.Markdown(ReportRow.NameIn(report, model)),
                 model.TrainingTokens is double tokens ? ReportNumber.Significant(tokens) : ReportNumber.Unknown,
             }.Concat(formulas.Select(formula => FlopsCell(model, formula))).ToArray()));
     }

@@ -14,6 +14,7 @@ internal static class ReportWriter
         writer.WriteString("name", model.Name);
         writer.WriteString("where", model.Where);
         Text(writer, "digest", model.Digest);
+        Text(writer, "weights", model.Weights);
         if (model.Parameters is long parameters)
         {
             writer.WriteNumber("parameters", parameters);

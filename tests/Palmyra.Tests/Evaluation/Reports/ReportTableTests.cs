@@ -61,6 +61,15 @@ public sealed class ReportTableTests
     }
 
     [Fact]
+    public void Two_models_of_one_name_say_where_they_ran()
+    {
+        TaskResult task = SampleReport.Lambada(0.5, 8);
+        var report = new EvaluationReport([new ModelResults(Nobody, [task]), new ModelResults(Nobody with { Where = "cpu, Q4 weights" }, [task])]);
+        Assert.Contains("| m (cpu, Q4 weights) |", ReportTable.Card(report), StringComparison.Ordinal);
+        Assert.Contains("| m (cpu, Q4 weights) |", ReportTable.Full(report), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_full_table_says_how_each_number_came_about()
     {
         string table = ReportTable.Full(SampleReport.Full);

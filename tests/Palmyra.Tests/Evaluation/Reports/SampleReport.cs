@@ -19,6 +19,7 @@ internal static class SampleReport
                 Name = "first",
                 Where = "cpu, F16 weights",
                 Digest = "0123",
+                Weights = "f16",
                 Parameters = 6_053_381_344,
                 TrainingTokens = 402.13e9,
                 IsPublic = true,
