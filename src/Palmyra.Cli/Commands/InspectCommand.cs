@@ -62,11 +62,11 @@ internal static class InspectCommand
         }
         else if (json)
         {
-            Terminal.Json(new ModelCard(model).WriteJson);
+            Terminal.Json(new InspectReport(model).WriteJson);
         }
         else
         {
-            new ModelCard(model).WriteText(Console.Out);
+            new InspectReport(model).WriteText(Console.Out);
         }
 
         return ExitCode.Done;
@@ -112,7 +112,7 @@ internal static class InspectCommand
             foreach (ModelPreset preset in ModelPresets.All)
             {
                 using var model = new InspectedModel(preset);
-                Terminal.Json(new ModelCard(model).WriteJson);
+                Terminal.Json(new InspectReport(model).WriteJson);
             }
 
             return;

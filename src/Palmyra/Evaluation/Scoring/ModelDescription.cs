@@ -23,4 +23,10 @@ public sealed record ModelDescription
 
     /// <summary>Tokens D it was trained on.</summary>
     public double? TrainingTokens { get; init; }
+
+    /// <summary>Whether everybody can have its weights.</summary>
+    public bool? IsPublic { get; init; }
+
+    /// <summary>The size of the text it was trained on, in GB of 10⁹ bytes.</summary>
+    public double? DatasetGigabytes { get; init; }
 }

@@ -4,47 +4,24 @@ using Palmyra.Models;
 
 namespace Palmyra.Cli;
 
-/// <summary>The hyper-parameter table as model cards of this family print it, and what follows from it.</summary>
-internal sealed class ModelCard(InspectedModel model)
+/// <summary>What <c>inspect</c> prints: the hyper-parameter table as model cards of this family have it, and what follows from it.</summary>
+internal sealed class InspectReport(InspectedModel model)
 {
-    private const int Shards = 8;
-
     private readonly ModelConfig _config = model.Config;
     private readonly ModelSize _size = new(model.Config);
     private readonly FlopCount? _flops = model.Preset is { Runnable: null } ? null : new FlopCount(model.Config);
+    private readonly HyperParameters _table = model.Preset is ModelPreset preset ? new(preset) : new(model.Config);
 
     private static MatrixFormat[] Formats => Enum.GetValues<MatrixFormat>();
-
-    private string PositionEncoding => model.Preset is { ComputedPositions: true }
-        ? "sinusoidal"
-        : _config.LearnedPositions ? "learned" : "rotary (RoPE)";
-
-    private int HeadDim => model.Preset?.PublishedHeadDim ?? _config.HeadDim;
 
     public void WriteText(TextWriter output)
     {
         output.WriteLine(model.Preset is null ? model.Name : $"{model.Name}: {model.Preset.Source}");
         output.WriteLine();
-        var rows = new List<string[]>
-        {
-            Row("family", FamilyName),
-            Row("n_parameters", Columns.Count(model.Parameters)),
-            Row("n_layers", Columns.Count(_config.Layers)),
-            Row("d_model", Columns.Count(_config.Width)),
-            Row("d_ff", Columns.Count(_config.HiddenWidth)),
-            Row("n_heads", Columns.Count(_config.Heads)),
-            Row("d_head", Columns.Count(HeadDim)),
-            Row("n_ctx", Columns.Count(_config.ContextLength)),
-            Row("n_vocab", Columns.Count(_config.VocabularySize)),
-            Row("position encoding", PositionEncoding),
-            Row("RoPE dimensions", _config.RotaryDims == 0 ? "none" : Columns.Count(_config.RotaryDims)),
-            Row("activation", ActivationName),
-            Row("attention", Attention),
-            Row("head", Head),
-        };
+        List<string[]> rows = [.. _table.Rows.Select(row => new[] { row.Name, row.Value })];
         if (model.HasWeights)
         {
-            rows.Add(Row("stored as", $"{string.Join(", ", model.StoredTypes)} in {string.Join(", ", model.WeightFiles.Select(Path.GetFileName))}"));
+            rows.Add(["stored as", $"{string.Join(", ", model.StoredTypes)} in {string.Join(", ", model.WeightFiles.Select(Path.GetFileName))}"]);
         }
 
         Columns.Write(output, "ll", rows);
@@ -78,9 +55,9 @@ internal sealed class ModelCard(InspectedModel model)
             }
         }
 
-        writer.WriteString("family", FamilyName);
+        writer.WriteString("family", _table.Family);
         writer.WriteNumber("n_parameters", model.Parameters);
-        if (_size.ShardedParameters(Shards) is long sharded)
+        if (_size.ShardedParameters(HyperParameters.CardShards) is long sharded)
         {
             writer.WriteNumber("n_parameters_8_shards", sharded);
         }
@@ -94,12 +71,12 @@ internal sealed class ModelCard(InspectedModel model)
         writer.WriteNumber("d_model", _config.Width);
         writer.WriteNumber("d_ff", _config.HiddenWidth);
         writer.WriteNumber("n_heads", _config.Heads);
-        writer.WriteNumber("d_head", HeadDim);
+        writer.WriteNumber("d_head", _table.HeadDim);
         writer.WriteNumber("n_ctx", _config.ContextLength);
         writer.WriteNumber("n_vocab", _config.VocabularySize);
-        writer.WriteString("position_encoding", PositionEncoding);
+        writer.WriteString("position_encoding", _table.PositionEncoding);
         writer.WriteNumber("rope_dimensions", _config.RotaryDims);
-        writer.WriteString("activation", ActivationName);
+        writer.WriteString("activation", _table.Activation);
         writer.WriteBoolean("tied_head", _config.TieWordEmbeddings);
         writer.WriteStartObject("weight_bytes");
         foreach (MatrixFormat format in Formats)
@@ -139,9 +116,9 @@ internal sealed class ModelCard(InspectedModel model)
 
     private IEnumerable<string> Notes()
     {
-        if (_size.ShardedParameters(Shards) is long sharded)
+        if (_size.ShardedParameters(HyperParameters.CardShards) is long sharded)
         {
-            yield return $"Trained over {Shards} shards by mesh-transformer-jax it counts {Columns.Count(sharded)} parameters: each shard keeps its own "
+            yield return $"Trained over {HyperParameters.CardShards} shards by mesh-transformer-jax it counts {Columns.Count(sharded)} parameters: each shard keeps its own "
                 + "copy of the norms, of fc_out's bias and of an embedding bias; a checkpoint merges them.";
         }
 
@@ -169,33 +146,6 @@ internal sealed class ModelCard(InspectedModel model)
         if (model.Preset is null && !model.HasWeights)
         {
             yield return "The folder holds no weights.";
-        }
-    }
-
-    private string FamilyName => _config.Family switch
-    {
-        ModelFamily.Gpt2 => "gpt2",
-        ModelFamily.GptNeo => "gpt_neo",
-        _ => "gptj",
-    };
-
-    private string ActivationName => _config.Activation switch
-    {
-        Activation.GeluTanh => "gelu_new (tanh)",
-        Activation.GeluErf => "gelu (erf)",
-        Activation.QuickGelu => "quick_gelu",
-        _ => _config.Activation.ToString().ToLowerInvariant(),
-    };
-
-    private string Head => _config.TieWordEmbeddings ? "tied to the embedding"
-        : _config.Family == ModelFamily.GptJ ? "its own matrix, with bias" : "its own matrix";
-
-    private string Attention
-    {
-        get
-        {
-            int local = _config.Windows.Count(window => window > 0);
-            return local == 0 ? "global" : $"{local} of {_config.Layers} layers local, window {_config.Windows.Max()}";
         }
     }
 
@@ -228,8 +178,6 @@ internal sealed class ModelCard(InspectedModel model)
             $"{Columns.Bytes((double)bytes * context)} for {Columns.Count(context)}",
         ];
     }
-
-    private static string[] Row(string name, string value) => [name, value];
 
     private static void Strings(Utf8JsonWriter writer, string name, IEnumerable<string?> values)
     {
