@@ -50,7 +50,9 @@ internal sealed class CompletionsAnswer(string where, CompletionsDialect dialect
         var ordered = new JsonElement?[count];
         foreach (JsonElement choice in found)
         {
-            if (Member(choice, "index") is not { ValueKind: JsonValueKind.Number } value || !value.TryGetInt32(out int index) || (uint)index >= (uint)count)
+            if (Member(choice, "index") is not { ValueKind: JsonValueKind.Number } value
+                || !value.TryGetInt32(out int index)
+                || (uint)index >= (uint)count)
             {
                 throw Wrong("choices[].index", $"numbers from 0 to {count - 1}", Shown(Member(choice, "index")));
             }
@@ -91,7 +93,9 @@ internal sealed class CompletionsAnswer(string where, CompletionsDialect dialect
         }
 
         int end = count - dialect.MaxTokens;
-        int first = prompt.Ids is { } ids ? FirstOfIds(ids, prompt.ContextLength, count, place) : FirstOfText(choice, logProbs, prompt, count, place);
+        int first = prompt.Ids is { } ids
+            ? FirstOfIds(ids, prompt.ContextLength, count, place)
+            : FirstOfText(choice, logProbs, prompt, count, place);
         if (first == 0 || first >= end)
         {
             throw Wrong($"{place}.text_offset", "tokens of the context and then of the continuation", $"the continuation at token {first} of {end}");
@@ -122,7 +126,9 @@ internal sealed class CompletionsAnswer(string where, CompletionsDialect dialect
             return context;
         }
 
-        string shape = dialect.MaxTokens == 0 ? $"{ids.Length} entries, one for each token sent" : $"{expected} entries, {ids.Length} of the tokens sent and {dialect.MaxTokens} generated";
+        string shape = dialect.MaxTokens == 0
+            ? $"{ids.Length} entries, one for each token sent"
+            : $"{expected} entries, {ids.Length} of the tokens sent and {dialect.MaxTokens} generated";
         throw count == ids.Length
             ? Wrong($"{place}.token_logprobs", shape, $"{count}: the server leaves out the token it was asked to generate; another dialect may suit it")
             : Wrong($"{place}.token_logprobs", shape, $"{count}: the server does not take token ids as they are; leave the tokenizer out, and prompts go as text");
@@ -132,7 +138,8 @@ internal sealed class CompletionsAnswer(string where, CompletionsDialect dialect
     private int FirstOfText(JsonElement choice, JsonElement logProbs, ApiPrompt prompt, int count, string place)
     {
         string text = prompt.Text!;
-        if (Member(choice, "text") is not { ValueKind: JsonValueKind.String } echoed || !echoed.GetString()!.StartsWith(text, StringComparison.Ordinal))
+        if (Member(choice, "text") is not { ValueKind: JsonValueKind.String } echoed
+            || !echoed.GetString()!.StartsWith(text, StringComparison.Ordinal))
         {
             throw NoEcho($"{place[..place.LastIndexOf('.')]}.text does not begin with the prompt");
         }
@@ -160,7 +167,8 @@ internal sealed class CompletionsAnswer(string where, CompletionsDialect dialect
             // A server that counts bytes or UTF-16 units, or that put a token of its own before the prompt, would have the continuation elsewhere.
             if (at < end ? value > length : at == end && value != length)
             {
-                throw Wrong($"{place}.text_offset[{at}]", $"{(at < end ? "at most " : string.Empty)}{length}, the prompt's characters (code points)", Shown(offset));
+                string bound = at < end ? "at most " : string.Empty;
+                throw Wrong($"{place}.text_offset[{at}]", $"{bound}{length}, the prompt's characters (code points)", Shown(offset));
             }
 
             first = first == end && at < end && value >= prompt.ContextLength ? at : first;
@@ -194,7 +202,8 @@ internal sealed class CompletionsAnswer(string where, CompletionsDialect dialect
     private JsonElement[] Listed(JsonElement logProbs, string name, int count, string place)
     {
         string expected = $"{count} entries, as many as token_logprobs has";
-        return Member(logProbs, name) is not { ValueKind: JsonValueKind.Array } list ? throw Wrong($"{place}.{name}", expected, Kind(Member(logProbs, name)))
+        return Member(logProbs, name) is not { ValueKind: JsonValueKind.Array } list
+            ? throw Wrong($"{place}.{name}", expected, Kind(Member(logProbs, name)))
             : list.GetArrayLength() == count ? [.. list.EnumerateArray()]
             : throw Wrong($"{place}.{name}", expected, $"{list.GetArrayLength()}");
     }
@@ -212,7 +221,9 @@ internal sealed class CompletionsAnswer(string where, CompletionsDialect dialect
 
     // Texts are not quoted: a server may have put there what it was sent.
     private static string Shown(JsonElement? value) =>
-        value is { ValueKind: JsonValueKind.Number } number ? number.GetRawText() is { Length: <= 40 } text ? text : "a number of many digits" : Kind(value);
+        value is not { ValueKind: JsonValueKind.Number } number ? Kind(value)
+            : number.GetRawText() is { Length: <= 40 } text ? text
+            : "a number of many digits";
 
     private static string Kind(JsonElement? value) => value?.ValueKind switch
     {

@@ -22,7 +22,9 @@ internal sealed class CompletionsClient : IDisposable
     public CompletionsClient(CompletionsOptions options)
     {
         Uri address = options.Address;
-        if (!address.IsAbsoluteUri || (address.Scheme != Uri.UriSchemeHttp && address.Scheme != Uri.UriSchemeHttps) || address.UserInfo.Length > 0)
+        if (!address.IsAbsoluteUri
+            || (address.Scheme != Uri.UriSchemeHttp && address.Scheme != Uri.UriSchemeHttps)
+            || address.UserInfo.Length > 0)
         {
             throw new EvaluationException(
                 "The API's address was expected to be like http://localhost:8000/v1/completions, without a user's name or password in it; a key goes into the API key.");
@@ -31,12 +33,14 @@ internal sealed class CompletionsClient : IDisposable
         Where = address.GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped);
         if (address.AbsolutePath.TrimEnd('/').EndsWith("/chat/completions", StringComparison.OrdinalIgnoreCase))
         {
-            throw new EvaluationException($"{Where} is a chat endpoint, which does not give a prompt's log-probabilities; give the address of /v1/completions.");
+            throw new EvaluationException(
+                $"{Where} is a chat endpoint, which does not give a prompt's log-probabilities; give the address of /v1/completions.");
         }
 
         if (options.ApiKey is { } key && key.AsSpan().ContainsAnyExceptInRange('!', '~'))
         {
-            throw new EvaluationException($"The API key for {Where} was expected to be printable ASCII without blanks; a line's end or a blank may have been copied with it.");
+            throw new EvaluationException(
+                $"The API key for {Where} was expected to be printable ASCII without blanks; a line's end or a blank may have been copied with it.");
         }
 
         _options = options;
@@ -109,7 +113,8 @@ internal sealed class CompletionsClient : IDisposable
             (byte[] found, bool whole) = await ReadAsync(response.Content, MaxResponseBytes, either.Token).ConfigureAwait(false);
             return whole
                 ? new Outcome(found, string.Empty, MayPass: false, RetryAfter: null)
-                : throw new EvaluationException($"{Where}: an answer of at most {MaxResponseBytes >> 20} MiB was expected; found a longer one. Send fewer prompts in a request.");
+                : throw new EvaluationException(
+                    $"{Where}: an answer of at most {MaxResponseBytes >> 20} MiB was expected; found a longer one. Send fewer prompts in a request.");
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
@@ -151,7 +156,8 @@ internal sealed class CompletionsClient : IDisposable
             byte[] part = new byte[1 << 16];
             while (kept.Length < limit)
             {
-                int count = await stream.ReadAsync(part.AsMemory(0, (int)Math.Min(part.Length, limit - kept.Length)), cancellation).ConfigureAwait(false);
+                int room = (int)Math.Min(part.Length, limit - kept.Length);
+                int count = await stream.ReadAsync(part.AsMemory(0, room), cancellation).ConfigureAwait(false);
                 if (count == 0)
                 {
                     return (kept.ToArray(), true);

@@ -24,7 +24,9 @@ public sealed class CompletionsOptions
     /// </summary>
     public GptTokenizer? Tokenizer { get; init; }
 
-    /// <summary>Tokens of the model's context, generated ones included; 2048 as in the harness. Longer prompts lose their beginning; prompts as text are not cut.</summary>
+    /// <summary>
+    /// Tokens of the model's context, generated ones included; 2048 as in the harness. Longer prompts lose their beginning; texts are not cut.
+    /// </summary>
     public int MaxLength { get; init; } = 2048;
 
     /// <summary>Requests on their way at a time; 1 by default.</summary>

@@ -23,7 +23,7 @@ public sealed class CompletionsTextScorer : ITextScorer
     /// <exception cref="ArgumentOutOfRangeException">A number of the options is below its least value.</exception>
     /// <exception cref="EvaluationException">The address, the key, or the protocol together with a missing tokenizer cannot be used.</exception>
     public CompletionsTextScorer(CompletionsOptions options)
-        : this(options, options.Tokenizer is { } tokenizer ? new PlainPromptEncoder(tokenizer, options.Protocol) : null)
+        : this(options ?? throw new ArgumentNullException(nameof(options)), options.Tokenizer is { } tokenizer ? new PlainPromptEncoder(tokenizer, options.Protocol) : null)
     {
     }
 
@@ -51,7 +51,7 @@ public sealed class CompletionsTextScorer : ITextScorer
     /// <inheritdoc/>
     public ModelDescription Description { get; }
 
-    /// <summary>The sum of <c>usage.prompt_tokens</c> so far; 0 where the server does not say. What the server computes anew or reuses, it does not say.</summary>
+    /// <summary>The sum of <c>usage.prompt_tokens</c> so far, whatever the server reuses of them; 0 where it does not say.</summary>
     public long TokensComputed => Interlocked.Read(ref _tokens);
 
     /// <inheritdoc/>
