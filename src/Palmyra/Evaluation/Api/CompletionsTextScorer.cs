@@ -23,19 +23,15 @@ public sealed class CompletionsTextScorer : ITextScorer
     /// <exception cref="ArgumentOutOfRangeException">A number of the options is below its least value.</exception>
     /// <exception cref="EvaluationException">The address, the key, or the protocol together with a missing tokenizer cannot be used.</exception>
     public CompletionsTextScorer(CompletionsOptions options)
-        : this(options ?? throw new ArgumentNullException(nameof(options)), options.Tokenizer is { } tokenizer ? new PlainPromptEncoder(tokenizer, options.Protocol) : null)
     {
-    }
-
-    internal CompletionsTextScorer(CompletionsOptions options, IPromptEncoder? encoder)
-    {
+        ArgumentNullException.ThrowIfNull(options);
         ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxLength, options.Dialect.MaxTokens + 2);
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Concurrency, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(options.BatchSize, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Attempts, 1);
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(options.Timeout, TimeSpan.Zero);
         EvaluationProtocol protocol = options.Protocol;
-        if (encoder is null && (protocol.Encoding == ContinuationEncoding.Separate || protocol.StartsWithEndOfText || protocol.RepairsText))
+        if (options.Tokenizer is null && (protocol.Encoding == ContinuationEncoding.Separate || protocol.StartsWithEndOfText || protocol.RepairsText))
         {
             throw new EvaluationException(
                 $"Protocol \"{protocol.Name}\" says how texts become tokens, which the server does where prompts go as text; give the model's tokenizer, or choose \"today\".");
@@ -44,7 +40,8 @@ public sealed class CompletionsTextScorer : ITextScorer
         _options = options;
         _client = new CompletionsClient(options);
         _answer = new CompletionsAnswer(_client.Where, options.Dialect);
-        _prompts = new ApiPrompts(encoder, options.MaxLength - options.Dialect.MaxTokens);
+        int longest = options.MaxLength - options.Dialect.MaxTokens;
+        _prompts = new ApiPrompts(options.Tokenizer is { } tokenizer ? new PlainPromptEncoder(tokenizer, protocol, longest) : null);
         Description = new ModelDescription { Name = options.Model, Where = _client.Where };
     }
 

@@ -5,12 +5,12 @@ using Palmyra.Tokenization;
 namespace Palmyra.Evaluation.Api;
 
 // A stand-in until the protocols' own encoder is merged: what lm-evaluation-harness does in its two encodings, without repaired texts.
-internal sealed class PlainPromptEncoder(GptTokenizer tokenizer, EvaluationProtocol protocol) : IPromptEncoder
+internal sealed class PlainPromptEncoder(GptTokenizer tokenizer, EvaluationProtocol protocol, int longest) : IPromptEncoder
 {
     private readonly int _prefix = tokenizer.BosId ?? tokenizer.EosId
         ?? throw new EvaluationException("The tokenizer has neither a begin nor an end token to put before texts without a context; name one in tokenizer_config.json.");
 
-    public TokenPrompt Encode(ContinuationRequest request)
+    public TokenPrompt Encode(ContinuationRequest request, int item)
     {
         (string context, string continuation) = (request.Context, request.Continuation);
         if (protocol.Encoding == ContinuationEncoding.Joint)
@@ -23,18 +23,27 @@ internal sealed class PlainPromptEncoder(GptTokenizer tokenizer, EvaluationProto
         int[] after = context.Length == 0 || protocol.Encoding == ContinuationEncoding.Separate
             ? Ids(continuation)
             : Ids(context + continuation)[before.Length..];
-        return context.Length == 0 && after.Length > 0 && after[0] == _prefix
-            ? new TokenPrompt(after, after.Length - 1)
-            : new TokenPrompt([.. before, .. after], after.Length);
+        if (context.Length == 0 && after.Length > 0 && after[0] == _prefix)
+        {
+            after = after[1..];
+        }
+
+        int[] ids = [.. before, .. after];
+        ids = ids[^Math.Min(ids.Length, longest)..];
+        return after.Length > 0 && after.Length < longest
+            ? new TokenPrompt(ids, ids.Length - after.Length)
+            : throw new EvaluationException(
+                $"Item {item}: a continuation was expected to have 1 to {longest - 1} tokens, so that a token of context stays before it; found {after.Length}.");
     }
 
-    public IEnumerable<TokenPrompt> Encode(RollingRequest request, int longest)
+    public IEnumerable<TokenPrompt> Encode(RollingRequest request, int item)
     {
         int[] ids = [_prefix, .. Ids(request.Text)];
         for (int at = 1; at < ids.Length;)
         {
             int end = Math.Min(ids.Length, at + longest - 1);
-            yield return new TokenPrompt(ids[Math.Max(0, end - longest)..end], end - at);
+            int start = Math.Max(0, end - longest);
+            yield return new TokenPrompt(ids.AsMemory(start..end), at - start);
             at = end;
         }
     }
