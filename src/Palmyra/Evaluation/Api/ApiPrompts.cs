@@ -5,7 +5,7 @@ namespace Palmyra.Evaluation.Api;
 
 /// <summary>Makes the prompts that answer a request.</summary>
 /// <param name="encoder">How texts become tokens; null sends them as they are.</param>
-internal sealed class ApiPrompts(IPromptEncoder? encoder)
+internal sealed class ApiPrompts(PromptEncoder? encoder)
 {
     /// <summary>The prompts of a request: one, or one a window.</summary>
     /// <exception cref="EvaluationException">It has nothing to score, or nothing to score it after.</exception>
@@ -19,12 +19,12 @@ internal sealed class ApiPrompts(IPromptEncoder? encoder)
         _ => throw new EvaluationException($"Item {item}: a text was expected; found an empty one."),
     };
 
-    private static ApiPrompt AsIds(TokenPrompt prompt) => new(prompt.Ids.ToArray(), null, prompt.ContextLength);
+    private static ApiPrompt AsIds(TokenRequest prompt) => new(prompt.Ids.ToArray(), null, prompt.ContextLength);
 
     // Blanks at the context's end belong to the continuation's first token, as in today's encoding of ids.
     private static ApiPrompt AsText(ContinuationRequest request, int item)
     {
-        string context = request.Context[..PlainPromptEncoder.EndWithoutBlanks(request.Context)];
+        string context = request.Context[..PromptEncoder.TrimmedLength(request.Context)];
         return (context.Length, request.Continuation.Length) switch
         {
             (_, 0) => throw new EvaluationException($"Item {item}: a continuation was expected; found an empty one."),

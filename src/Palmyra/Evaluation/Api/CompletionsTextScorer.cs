@@ -41,7 +41,7 @@ public sealed class CompletionsTextScorer : ITextScorer
         _client = new CompletionsClient(options);
         _answer = new CompletionsAnswer(_client.Where, options.Dialect);
         int longest = options.MaxLength - options.Dialect.MaxTokens;
-        _prompts = new ApiPrompts(options.Tokenizer is { } tokenizer ? new PlainPromptEncoder(tokenizer, protocol, longest) : null);
+        _prompts = new ApiPrompts(options.Tokenizer is { } tokenizer ? new PromptEncoder(tokenizer, longest, protocol) : null);
         Description = new ModelDescription { Name = options.Model, Where = _client.Where };
     }
 

@@ -37,6 +37,7 @@ public sealed class LocalTextScorer : ITextScorer
         {
             Name = name ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(model.Folder))),
             Where = $"{model.Backend.Description}, {format} weights",
+            Weights = format.ToLowerInvariant(),
             Digest = CheckpointDigest.Compute(model.Folder, model.WeightFiles),
             Parameters = flops.Parameters,
             TrainingFlopsPerToken = flops.TrainingFormulas.ToDictionary(formula => formula.Name, formula => formula.Value),

@@ -11,22 +11,44 @@ public sealed class PromptEncoder
     private readonly GptTokenizer _tokenizer;
     private readonly EvaluationProtocol _protocol;
     private readonly int _context;
+    private readonly int _longest;
     private readonly int? _end;
 
-    /// <summary>Readies a tokenizer.</summary>
+    /// <summary>Readies the tokenizer of a model whose shape is known.</summary>
     /// <param name="tokenizer">The tokenizer.</param>
     /// <param name="config">Gives the context's length, and begin and end tokens where the tokenizer has none.</param>
     /// <param name="protocol">How texts become tokens.</param>
     public PromptEncoder(GptTokenizer tokenizer, ModelConfig config, EvaluationProtocol protocol)
+        : this(
+            tokenizer,
+            (config ?? throw new ArgumentNullException(nameof(config))).ContextLength,
+            config.ContextLength + (protocol ?? throw new ArgumentNullException(nameof(protocol))).TokensBeyondContext,
+            protocol,
+            config.BosTokenId,
+            config.EosTokenIds.Count > 0 ? config.EosTokenIds[0] : null)
+    {
+    }
+
+    /// <summary>Readies the tokenizer of a model of which no more is known than how much it takes.</summary>
+    /// <param name="tokenizer">The tokenizer.</param>
+    /// <param name="longest">Tokens of context and continuation together at most, at least 2.</param>
+    /// <param name="protocol">How texts become tokens.</param>
+    public PromptEncoder(GptTokenizer tokenizer, int longest, EvaluationProtocol protocol)
+        : this(tokenizer, longest - 1, longest, protocol, begin: null, end: null)
+    {
+    }
+
+    private PromptEncoder(GptTokenizer tokenizer, int context, int longest, EvaluationProtocol protocol, int? begin, int? end)
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
-        ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(protocol);
+        ArgumentOutOfRangeException.ThrowIfLessThan(longest, 2);
         _tokenizer = tokenizer;
         _protocol = protocol;
-        _context = config.ContextLength;
-        _end = tokenizer.EosId ?? (config.EosTokenIds.Count > 0 ? config.EosTokenIds[0] : null);
-        Prefix = protocol.Encoding == ContinuationEncoding.Joint ? tokenizer.BosId ?? config.BosTokenId ?? _end : _end;
+        _context = context;
+        _longest = longest;
+        _end = tokenizer.EosId ?? end;
+        Prefix = protocol.Encoding == ContinuationEncoding.Joint ? tokenizer.BosId ?? begin ?? _end : _end;
     }
 
     /// <summary>The token that stands for an empty context, and in front of a text that is scored as a whole: today begin or else end of text,
@@ -56,14 +78,13 @@ public sealed class PromptEncoder
         }
 
         // One token of context stays, since nothing predicts a first token.
-        int most = _context + _protocol.TokensBeyondContext;
-        if (continuation.Length > most - 1)
+        if (continuation.Length > _longest - 1)
         {
             throw new EvaluationException(
-                $"Item {item}: a continuation was expected to have at most {most - 1} tokens, what the model reads beside one token of context; found {continuation.Length}.");
+                $"Item {item}: a continuation was expected to have at most {_longest - 1} tokens, what the model reads beside one token of context; found {continuation.Length}.");
         }
 
-        int dropped = Math.Max(0, context.Length + continuation.Length - most);
+        int dropped = Math.Max(0, context.Length + continuation.Length - _longest);
         int[] ids = [.. context.AsSpan(dropped), .. continuation];
         return new TokenRequest(ids, context.Length - dropped);
     }
@@ -115,7 +136,7 @@ public sealed class PromptEncoder
         new($"Item {item}: a begin or end token was expected, to stand before the text; neither the tokenizer nor the configuration names one.");
 
     // Python counts four separators as white space that .NET does not.
-    private static int TrimmedLength(string text)
+    internal static int TrimmedLength(string text)
     {
         int length = text.Length;
         while (length > 0 && (char.IsWhiteSpace(text[length - 1]) || text[length - 1] is >= '\x1C' and <= '\x1F'))
