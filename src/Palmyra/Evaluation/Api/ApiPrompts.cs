@@ -1,5 +1,6 @@
 using Palmyra.Diagnostics;
 using Palmyra.Evaluation.Scoring;
+using Palmyra.Evaluation.Text;
 
 namespace Palmyra.Evaluation.Api;
 
@@ -24,24 +25,13 @@ internal sealed class ApiPrompts(PromptEncoder? encoder)
     // Blanks at the context's end belong to the continuation's first token, as in today's encoding of ids.
     private static ApiPrompt AsText(ContinuationRequest request, int item)
     {
-        string context = request.Context[..PromptEncoder.TrimmedLength(request.Context)];
+        string context = PythonText.TrimEnd(request.Context);
         return (context.Length, request.Continuation.Length) switch
         {
             (_, 0) => throw new EvaluationException($"Item {item}: a continuation was expected; found an empty one."),
             (0, _) => throw new EvaluationException(
                 $"Item {item} has no context, and its first token is scored after an end-of-text token, which no text can say; give the model's tokenizer."),
-            _ => new ApiPrompt(null, request.Context + request.Continuation, CodePoints(context)),
+            _ => new ApiPrompt(null, request.Context + request.Continuation, PythonText.Length(context)),
         };
-    }
-
-    internal static int CodePoints(string text)
-    {
-        int count = 0;
-        foreach (System.Text.Rune _ in text.EnumerateRunes())
-        {
-            count++;
-        }
-
-        return count;
     }
 }

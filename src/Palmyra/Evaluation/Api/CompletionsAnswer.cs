@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Palmyra.Diagnostics;
 using Palmyra.Evaluation.Scoring;
+using Palmyra.Evaluation.Text;
 
 namespace Palmyra.Evaluation.Api;
 
@@ -152,7 +153,7 @@ internal sealed class CompletionsAnswer(string where, CompletionsDialect dialect
         }
 
         JsonElement[] offsets = Listed(logProbs, "text_offset", count, place);
-        int length = ApiPrompts.CodePoints(text);
+        int length = PythonText.Length(text);
         int end = count - dialect.MaxTokens;
         int first = end;
         int before = 0;

@@ -1,4 +1,5 @@
 using Palmyra.Diagnostics;
+using Palmyra.Evaluation.Text;
 using Palmyra.Models;
 using Palmyra.Tokenization;
 
@@ -105,7 +106,7 @@ public sealed class PromptEncoder
 
     private (int[] Context, int[] Continuation) EncodeJointly(string context, string continuation, int item)
     {
-        int length = TrimmedLength(context);
+        int length = PythonText.TrimEnd(context).Length;
         if (length == 0)
         {
             int prefix = PrefixFor(item);
@@ -134,18 +135,6 @@ public sealed class PromptEncoder
 
     private static EvaluationException NoToken(int item) =>
         new($"Item {item}: a begin or end token was expected, to stand before the text; neither the tokenizer nor the configuration names one.");
-
-    // Python counts four separators as white space that .NET does not.
-    internal static int TrimmedLength(string text)
-    {
-        int length = text.Length;
-        while (length > 0 && (char.IsWhiteSpace(text[length - 1]) || text[length - 1] is >= '\x1C' and <= '\x1F'))
-        {
-            length--;
-        }
-
-        return length;
-    }
 
     private static string Quoted(string text) => text.Length <= 40 ? $"\"{text}\"" : $"\"{text[..40]}...\"";
 }
