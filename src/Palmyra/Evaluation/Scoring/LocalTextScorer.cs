@@ -13,9 +13,6 @@ namespace Palmyra.Evaluation.Scoring;
 /// </remarks>
 public sealed class LocalTextScorer : ITextScorer
 {
-    /// <summary>Tokens that go through the model at a time unless stated: larger batches gained nothing on any model measured.</summary>
-    public const int DefaultBatchTokens = 4096;
-
     private readonly PromptEncoder _encoder;
     private readonly Scorer _scorer;
 
@@ -26,7 +23,7 @@ public sealed class LocalTextScorer : ITextScorer
     /// <param name="name">What reports call the model; the name of its folder if null.</param>
     /// <exception cref="TokenizationException">The model's folder has no tokenizer, or a damaged one.</exception>
     /// <exception cref="CheckpointException">The model's files cannot be read any more.</exception>
-    public LocalTextScorer(LanguageModel model, EvaluationProtocol protocol, int batchTokens = DefaultBatchTokens, string? name = null)
+    public LocalTextScorer(LanguageModel model, EvaluationProtocol protocol, int batchTokens = Scorer.DefaultRowsPerBatch, string? name = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(protocol);
@@ -37,7 +34,9 @@ public sealed class LocalTextScorer : ITextScorer
         {
             Name = name ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(model.Folder))),
             Where = $"{model.Backend.Description}, {format} weights",
-            Digest = CheckpointDigest.Compute(model.Folder, model.WeightFiles),
+
+            // The same files in another format are other weights.
+            Digest = $"{CheckpointDigest.Compute(model.Folder, model.WeightFiles)}-{format.ToLowerInvariant()}",
             Parameters = flops.Parameters,
             TrainingFlopsPerToken = flops.TrainingFormulas.ToDictionary(formula => formula.Name, formula => formula.Value),
         };
