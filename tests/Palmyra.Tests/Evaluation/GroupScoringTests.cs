@@ -46,15 +46,17 @@ public sealed class GroupScoringTests
     }
 
     [Theory]
-    [InlineData("gptj")]
-    [InlineData("gpt2")]
-    [InlineData("gpt-neo")]
-    [InlineData("gptj-full-rotary-f16")]
-    public void Groups_batches_order_and_threads_change_no_bit(string name)
+    [InlineData("gptj", MatrixFormat.F32)]
+    [InlineData("gpt2", MatrixFormat.F16)]
+    [InlineData("gpt-neo", MatrixFormat.BF16)]
+    [InlineData("gpt-neo", MatrixFormat.F32)]
+    [InlineData("gptj", MatrixFormat.Q8)]
+    [InlineData("gpt2", MatrixFormat.Q4)]
+    public void Groups_batches_order_and_threads_change_no_bit(string name, MatrixFormat format)
     {
         List<TokenRequest[]> groups = ScoringCases.Groups();
         TokenScore[][][] expected;
-        using (LanguageModel model = ScoringCases.OpenOnCpu(name, threads: 1))
+        using (LanguageModel model = ScoringCases.OpenOnCpu(name, threads: 1, format))
         {
             using var scorer = new Scorer(model.Transformer);
             expected = OneByOne(scorer, groups);
@@ -62,7 +64,7 @@ public sealed class GroupScoringTests
 
         foreach (int threads in new[] { 1, 2, 3 })
         {
-            using LanguageModel model = ScoringCases.OpenOnCpu(name, threads);
+            using LanguageModel model = ScoringCases.OpenOnCpu(name, threads, format);
             foreach (int rows in new[] { 1, 7, 64, 300, 4096 })
             {
                 using var scorer = new Scorer(model.Transformer, rows);

@@ -8,11 +8,11 @@ namespace Palmyra.Tests.Evaluation;
 /// <summary>Groups of token requests that share beginnings in every way: 1 token to whole pages, none, all, and one inside another.</summary>
 internal static class ScoringCases
 {
-    public static LanguageModel OpenOnCpu(string name, int threads = 2) => LanguageModel.Open(
+    public static LanguageModel OpenOnCpu(string name, int threads = 2, MatrixFormat? format = null) => LanguageModel.Open(
         Fixtures.Path($"models/{name}"),
-        new LanguageModelOptions { Backend = new CheckedBackend(new CpuBackend(new CpuOptions { Threads = threads })) });
+        new LanguageModelOptions { Backend = new CheckedBackend(new CpuBackend(new CpuOptions { Threads = threads })), Format = format });
 
-    /// <summary>Groups for the fixture models: at least 128 tokens of context and 380 words.</summary>
+    /// <summary>Groups for models of at least 128 tokens of context and 380 words.</summary>
     public static List<TokenRequest[]> Groups()
     {
         int[] text = Tokens(129, seed: 1);
