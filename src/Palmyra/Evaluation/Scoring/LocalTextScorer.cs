@@ -13,9 +13,6 @@ namespace Palmyra.Evaluation.Scoring;
 /// </remarks>
 public sealed class LocalTextScorer : ITextScorer
 {
-    /// <summary>Tokens that go through the model at a time unless stated: larger batches gained nothing on any model measured.</summary>
-    public const int DefaultBatchTokens = 4096;
-
     private readonly PromptEncoder _encoder;
     private readonly Scorer _scorer;
 
@@ -26,7 +23,7 @@ public sealed class LocalTextScorer : ITextScorer
     /// <param name="name">What reports call the model; the name of its folder if null.</param>
     /// <exception cref="TokenizationException">The model's folder has no tokenizer, or a damaged one.</exception>
     /// <exception cref="CheckpointException">The model's files cannot be read any more.</exception>
-    public LocalTextScorer(LanguageModel model, EvaluationProtocol protocol, int batchTokens = DefaultBatchTokens, string? name = null)
+    public LocalTextScorer(LanguageModel model, EvaluationProtocol protocol, int batchTokens = Scorer.DefaultRowsPerBatch, string? name = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(protocol);
