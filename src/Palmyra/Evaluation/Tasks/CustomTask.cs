@@ -44,6 +44,11 @@ public sealed class CustomTask : EvaluationTask
 
         Title = description.Text("title", Name);
         string file = description.Text("file");
+        if (Path.GetFileName(file).Length == 0 || file.Contains('\0', StringComparison.Ordinal))
+        {
+            throw description.Wrong("file", "the path of a file");
+        }
+
         DataPath = Path.Combine(folder, file);
         FileNames = [Path.GetFileName(file)];
         string kind = description.Text("kind");

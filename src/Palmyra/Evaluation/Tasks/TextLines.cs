@@ -27,12 +27,7 @@ internal static class TextLines
                 // What is left of a line moves to the front, and the buffer grows only when a line fills it.
                 buffer.AsSpan(start, end - start).CopyTo(buffer);
                 (start, end) = (0, end - start);
-                if (end > LongestLine)
-                {
-                    throw new EvaluationException(
-                        $"{path}, line {number + 1}: the line is longer than {LongestLine} bytes, so this is no data file, which has a record a line.");
-                }
-
+                CheckLength(end, path, number + 1);
                 if (end == buffer.Length)
                 {
                     Array.Resize(ref buffer, buffer.Length * 2);
@@ -52,6 +47,7 @@ internal static class TextLines
             }
 
             number++;
+            CheckLength(length, path, number);
             ReadOnlyMemory<byte> line = buffer.AsMemory(start, length);
             start += length + (isEnded ? 1 : 0);
             if (number == 1 && line.Span.StartsWith("\uFEFF"u8))
@@ -70,6 +66,15 @@ internal static class TextLines
         if (number == 0)
         {
             throw new EvaluationException($"{path}: the file is empty.");
+        }
+    }
+
+    private static void CheckLength(int length, string path, int number)
+    {
+        if (length > LongestLine)
+        {
+            throw new EvaluationException(
+                $"{path}, line {number}: the line is longer than {LongestLine} bytes, so this is no data file, which has a record a line.");
         }
     }
 

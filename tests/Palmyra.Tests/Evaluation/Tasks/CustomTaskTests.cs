@@ -98,6 +98,8 @@ public sealed class CustomTaskTests
     [InlineData("""{"name": "x", "kind": "cloze"}""", "key file is missing; found name and kind.")]
     [InlineData("""{"name": "a b", "kind": "cloze", "file": "f"}""", "name was expected to be letters, digits, _, - and .; found \"a b\".")]
     [InlineData("""{"name": "x", "kind": "choice", "file": "f"}""", "kind was expected to be multiple_choice, cloze or perplexity; found \"choice\".")]
+    [InlineData("""{"name": "x", "kind": "cloze", "file": "d/"}""", "file was expected to be the path of a file; found \"d/\".")]
+    [InlineData("""{"name": "x", "kind": "cloze", "file": "a\u0000"}""", "file was expected to be the path of a file; found \"a\\u0000\".")]
     [InlineData("""{"name": "x", "kind": "cloze", "file": 5}""", "file was expected to be a text; found 5.")]
     [InlineData("""{"name": "x", "kind": "cloze", "file": "f", "gold": "a"}""", "a cloze task has no use for key gold; its keys are name, title, kind, file, context,")]
     [InlineData("""{"name": "x", "kind": "cloze", "file": "f", "context": "{{a", "continuation": "b"}""", "in context a placeholder is opened by {{ and not closed by }}.")]
@@ -114,6 +116,38 @@ public sealed class CustomTaskTests
     [Fact]
     public void An_absent_description_is_refused() =>
         Assert.Throws<EvaluationException>(() => CustomTask.Load(Path.Combine(Path.GetTempPath(), "palmyra-no-such-task.json")));
+
+    /// <summary>A damaged description is read or refused; nothing else is thrown.</summary>
+    [Fact]
+    public void Random_damage_is_read_or_refused()
+    {
+        byte[] bytes = System.Text.Encoding.UTF8.GetBytes(
+            $$$"""{{{{Quiz}}}, "choices": ["{{a}}", "{{b}}"], "gold": "{{right}}", "labels": ["A", "B"], "delimiter": " ", "chance": 0.5}""");
+        var random = new Random(2);
+        using var folder = new TemporaryFolder();
+        int refused = 0;
+        for (int round = 0; round < 1000; round++)
+        {
+            byte[] damaged = [.. bytes];
+            for (int i = random.Next(3); i >= 0; i--)
+            {
+                damaged[random.Next(damaged.Length)] = random.Next(3) == 0 ? (byte)random.Next(256) : (byte)"\"\\{}[]\n:,u0"[random.Next(11)];
+            }
+
+            File.WriteAllBytes(folder["task.json"], damaged);
+            try
+            {
+                CustomTask.Load(folder["task.json"]);
+            }
+            catch (EvaluationException failure)
+            {
+                refused++;
+                Assert.Contains("task.json", failure.Message);
+            }
+        }
+
+        Assert.InRange(refused, 300, 999);
+    }
 
     private static CustomTask WithList() => Load($$$"""{{{{Quiz}}}, "choices": "{{c}}", "gold": "{{g}}"}""");
 

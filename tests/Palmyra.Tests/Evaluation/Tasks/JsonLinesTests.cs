@@ -82,7 +82,9 @@ public sealed class JsonLinesTests
     public void A_line_longer_than_a_mebibyte_is_refused()
     {
         string Long(int letters) => First.Replace("\"a\"", $"\"{new string('a', letters)}\"", StringComparison.Ordinal);
-        Assert.Single(TaskFile.Items(Piqa, Long(TextLines.LongestLine - First.Length)));
+        int most = TextLines.LongestLine - First.Length + 1;
+        Assert.Single(TaskFile.Items(Piqa, Long(most)));
+        Assert.StartsWith("data.jsonl, line 1: the line is longer than 1048576 bytes", TaskFile.Refusal(Piqa, Long(most + 1)));
         Assert.StartsWith("data.jsonl, line 2: the line is longer than 1048576 bytes, so this is no data file", TaskFile.Refusal(Piqa, First, Long(3 << 20)));
     }
 
