@@ -86,7 +86,11 @@ internal sealed class ModelOptions
         Open(parsed, parsed.GetValue(Model) ?? DefaultModel.Folder, cancellation);
 
     /// <summary>Opens a model as the options say.</summary>
-    public LanguageModel Open(ParseResult parsed, string folderOrId, CancellationToken cancellation)
+    /// <param name="parsed">The options.</param>
+    /// <param name="folderOrId">The model.</param>
+    /// <param name="cancellation">Stops the loading.</param>
+    /// <param name="usual">How matrices are stored where --dtype does not say; null for the checkpoint's own.</param>
+    public LanguageModel Open(ParseResult parsed, string folderOrId, CancellationToken cancellation, MatrixFormat? usual = null)
     {
         try
         {
@@ -95,7 +99,7 @@ internal sealed class ModelOptions
                 new LanguageModelOptions
                 {
                     Backend = CreateBackend(parsed),
-                    Format = Format(parsed),
+                    Format = Format(parsed) ?? usual,
                     Tokenizer = new TokenizerOptions { SplitPattern = parsed.GetValue(SplitRegex) },
                     Progress = progress,
                 },

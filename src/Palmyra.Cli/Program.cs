@@ -13,6 +13,7 @@ var root = new RootCommand("Runs, scores and measures GPT-2, GPT-Neo and GPT-J m
     InspectCommand.Create(),
     ConvertCommand.Create(),
     VerifyCommand.Create(),
+    EvalCommand.Create(),
     BenchCommand.Create(),
     QuantizeCommand.Create(),
     CardCommand.Create(),

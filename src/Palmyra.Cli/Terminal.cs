@@ -51,19 +51,41 @@ internal static class Terminal
             return work(null);
         }
 
-        var share = new Share();
+        var share = new Latest<double>(0);
+        return Watch(() => work(share), () => (share.Value, title));
+    }
+
+    /// <summary>Runs work whose title changes as it goes on, with a progress bar as the other overload has it.</summary>
+    /// <param name="title">What is being done, before the first report.</param>
+    /// <param name="describe">The share done, 0 to 1, and the title of a report.</param>
+    /// <param name="work">Given what it should report to; null if nobody watches.</param>
+    public static T WithProgress<T, TStep>(string title, Func<TStep, (double Share, string Title)> describe, Func<IProgress<TStep>?, T> work)
+        where TStep : class
+    {
+        if (!IsWatched)
+        {
+            return work(null);
+        }
+
+        var step = new Latest<TStep?>(null);
+        return Watch(() => work(step!), () => step.Value is TStep latest ? describe(latest) : (0, title));
+    }
+
+    private static T Watch<T>(Func<T> work, Func<(double Share, string Title)> look)
+    {
         Task<T> running = Task.Factory.StartNew(
-            () => work(share), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         if (Task.WaitAny([running], PatienceMilliseconds) < 0)
         {
             IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
             ProgressColumn[] columns = [new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn()];
             console.Progress().AutoClear(true).Columns(columns).Start(context =>
             {
-                ProgressTask task = context.AddTask(Markup.Escape(title), maxValue: 1);
+                ProgressTask task = context.AddTask(Markup.Escape(look().Title), maxValue: 1);
                 do
                 {
-                    task.Value = share.Value;
+                    (task.Value, string title) = look();
+                    task.Description = Markup.Escape(title);
                 }
                 while (Task.WaitAny([running], RefreshMilliseconds) < 0);
             });
@@ -72,12 +94,29 @@ internal static class Terminal
         return running.GetAwaiter().GetResult();
     }
 
-    private sealed class Share : IProgress<double>
+    // The work reports faster than a bar is drawn: what was told last is all that is shown.
+    private sealed class Latest<T>(T first) : IProgress<T>
     {
-        private double _value;
+        private readonly Lock _lock = new();
+        private T _value = first;
 
-        public double Value => Volatile.Read(ref _value);
+        public T Value
+        {
+            get
+            {
+                lock (_lock)
+                {
+                    return _value;
+                }
+            }
+        }
 
-        public void Report(double value) => Volatile.Write(ref _value, value);
+        public void Report(T value)
+        {
+            lock (_lock)
+            {
+                _value = value;
+            }
+        }
     }
 }

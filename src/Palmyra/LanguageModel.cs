@@ -17,9 +17,15 @@ public sealed class LanguageModel : IDisposable
     private readonly Task<GptTokenizer> _tokenizer;
     private readonly Lazy<GenerationOptions> _generationDefaults;
 
-    private LanguageModel(string folder, Task<GptTokenizer> tokenizer, Transformer transformer, IReadOnlyList<string> unexpectedTensors)
+    private LanguageModel(
+        string folder,
+        Task<GptTokenizer> tokenizer,
+        Transformer transformer,
+        IReadOnlyList<string> weightFiles,
+        IReadOnlyList<string> unexpectedTensors)
     {
         Folder = folder;
+        WeightFiles = weightFiles;
         Transformer = transformer;
         UnexpectedTensors = unexpectedTensors;
         _tokenizer = tokenizer;
@@ -28,6 +34,9 @@ public sealed class LanguageModel : IDisposable
 
     /// <summary>The folder it was opened from.</summary>
     public string Folder { get; }
+
+    /// <summary>The paths of the files its weights were read from.</summary>
+    public IReadOnlyList<string> WeightFiles { get; }
 
     /// <summary>The graph with its weights.</summary>
     public Transformer Transformer { get; }
@@ -72,7 +81,7 @@ public sealed class LanguageModel : IDisposable
             Task<GptTokenizer> tokenizer = Task.Run(() => GptTokenizer.Open(folder, options.Tokenizer), CancellationToken.None);
             var weights = new CheckpointWeights(config, checkpoint.Tensors, folder);
             Transformer transformer = TransformerLoader.Load(config, backend, options.Format, weights.View, options.Progress, cancellation);
-            return new LanguageModel(folder, tokenizer, transformer, weights.Unexpected);
+            return new LanguageModel(folder, tokenizer, transformer, checkpoint.WeightFiles, weights.Unexpected);
         }
         catch
         {

@@ -9,7 +9,7 @@ namespace Palmyra.Checkpoints;
 /// </remarks>
 public sealed class Checkpoint : IDisposable
 {
-    private const string ConfigFile = "config.json";
+    internal const string ConfigFile = "config.json";
 
     private readonly string? _variant;
     private readonly List<TensorFile> _files = [];

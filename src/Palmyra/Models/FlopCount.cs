@@ -72,4 +72,15 @@ public sealed class FlopCount
     /// <remarks>The formula takes the hidden width as 4·C.</remarks>
     public double NarayananTrainingRecomputed =>
         96 * _layers * _width * _width * (1 + (_length / (6 * _width)) + (_vocabulary / (16 * _layers * _width)));
+
+    /// <summary>Training a token by each formula, under the short names that tables and reports use.</summary>
+    public IReadOnlyList<(string Name, double Value)> TrainingFormulas =>
+    [
+        ("6ND", Training),
+        ("Kaplan", KaplanTraining),
+        ("PaLM", PalmTraining),
+        ("Chinchilla", ChinchillaTraining),
+        ("Narayanan", NarayananTraining),
+        ("Narayanan, recomputed", NarayananTrainingRecomputed),
+    ];
 }

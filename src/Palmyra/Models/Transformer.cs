@@ -101,12 +101,14 @@ public sealed class Transformer : IDisposable
     /// <param name="selected">S row numbers.</param>
     /// <param name="targets">S token ids.</param>
     /// <param name="rows">The workspace; the results lie in it until its next use.</param>
+    /// <param name="headBias">[1, V], takes the place of the head's own bias; null leaves that alone.</param>
     /// <returns>[S, 1] log-probabilities and [S, 1] best ids.</returns>
-    public (Tensor LogProb, Tensor Best) Score(Tensor hidden, ReadOnlySpan<int> selected, ReadOnlySpan<int> targets, Workspace rows)
+    public (Tensor LogProb, Tensor Best) Score(
+        Tensor hidden, ReadOnlySpan<int> selected, ReadOnlySpan<int> targets, Workspace rows, Tensor? headBias = null)
     {
         rows.FitSelected(selected.Length);
         Backend.GatherRows(rows.Selected, hidden, selected);
-        Backend.Score(rows.LogProb, rows.Best, rows.Selected, Weights.Head, Weights.HeadBias, targets);
+        Backend.Score(rows.LogProb, rows.Best, rows.Selected, Weights.Head, headBias ?? Weights.HeadBias, targets);
         return (rows.LogProb, rows.Best);
     }
 

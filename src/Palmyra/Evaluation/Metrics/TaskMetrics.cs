@@ -1,6 +1,7 @@
 using System.Text;
 using Palmyra.Evaluation.Scoring;
 using Palmyra.Evaluation.Tasks;
+using Palmyra.Evaluation.Text;
 
 namespace Palmyra.Evaluation.Metrics;
 
@@ -54,7 +55,7 @@ internal abstract class TaskMetrics
             {
                 IReadOnlyList<string> texts = item.Choices
                     ?? throw new InvalidOperationException($"Item {item.Index} of a task that normalises by length has no texts to measure.");
-                _byCharacter.Add(Hit([.. sums.Select((sum, i) => sum / texts[i].EnumerateRunes().Count())], item.Gold));
+                _byCharacter.Add(Hit([.. sums.Select((sum, i) => sum / PythonText.Length(texts[i]))], item.Gold));
                 _byByte.Add(Hit([.. sums.Select((sum, i) => sum / Encoding.UTF8.GetByteCount(texts[i]))], item.Gold));
             }
         }

@@ -1,4 +1,3 @@
-using Palmyra.Backends;
 using Palmyra.Diagnostics;
 using Palmyra.Models;
 
@@ -6,16 +5,53 @@ namespace Palmyra.Evaluation.Scoring;
 
 /// <summary>Log-probabilities of given tokens: what <c>score</c>, perplexity and every evaluation task are made of.</summary>
 /// <remarks>
-/// Sequences are packed into ragged batches without padding; how they are packed changes no bit of a result. Not thread-safe; while a
-/// batch runs, it holds a lock on the backend object, as <see cref="Generation.Generator"/> does.
+/// Sequences are packed into ragged batches without padding; how they are packed changes no bit of a result. What the requests of a group
+/// begin with alike runs once. The cache, where one is needed, holds about as many tokens as a batch. Not thread-safe; while a batch runs,
+/// it holds a lock on the backend object, as <see cref="Generation.Generator"/> does.
 /// </remarks>
-/// <param name="model">The model.</param>
-/// <param name="rowsPerBatch">How many tokens go through the model at a time, at least; a longer sequence is a batch by itself.</param>
-public sealed class Scorer(Transformer model, int rowsPerBatch = 1024) : IDisposable
+public sealed class Scorer : IDisposable
 {
-    private readonly Batch _batch = new();
-    private readonly Workspace _workspace = new(model.Backend, model.Config);
-    private PreparedBatch? _prepared;
+    private readonly Transformer _model;
+    private readonly ForkRunner _runner;
+    private readonly int _vocabulary;
+    private readonly int _room;
+
+    /// <summary>Readies a model for scoring.</summary>
+    /// <param name="model">The model; it stays the caller's.</param>
+    /// <param name="rowsPerBatch">How many tokens go through the model at a time, at most; a longer sequence is a batch by itself. Whole cache
+    /// pages are counted, so that short sequences fill a batch with fewer.</param>
+    /// <param name="vocabularyLimit">Only the first so many logits take part; null, or a number not below the vocabulary's, for all of them.</param>
+    /// <param name="tiesAreGreedy">Whether a token as probable as the best one counts as the best one, though another of a lower id is too.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is not positive.</exception>
+    public Scorer(Transformer model, int rowsPerBatch = 1024, int? vocabularyLimit = null, bool tiesAreGreedy = false)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(rowsPerBatch);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(vocabularyLimit ?? 1, nameof(vocabularyLimit));
+        _model = model;
+        _runner = new ForkRunner(model, vocabularyLimit, tiesAreGreedy);
+        _vocabulary = Math.Min(vocabularyLimit ?? int.MaxValue, model.Config.VocabularySize);
+        _room = Math.Max(1, rowsPerBatch / _runner.PageSize);
+    }
+
+    /// <summary>Tokens that went through the model so far; what the requests of a group share counts once.</summary>
+    public long TokensComputed => _runner.TokensComputed;
+
+    /// <summary>Scores the continuations of groups of requests, such as the choices of a question.</summary>
+    /// <remarks>
+    /// Lazy: groups are drawn until a batch is full, and answered when it has run; so a long list is never held. What the inputs of a
+    /// group begin with alike is computed once, and so are equal requests. A group larger than a batch is cut into several, whose common
+    /// beginning is computed anew in each.
+    /// </remarks>
+    /// <param name="groups">The groups.</param>
+    /// <param name="cancellation">Looked at between batches.</param>
+    /// <returns>For each group, for each of its requests, the scores of the continuation's tokens; none for an empty continuation.</returns>
+    /// <exception cref="GenerationException">A context is empty, an input is longer than the model's context, or an id is outside the vocabulary.</exception>
+    public IEnumerable<TokenScore[][]> ScoreGroups(IEnumerable<IReadOnlyList<TokenRequest>> groups, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(groups);
+        return Answer(groups, cancellation);
+    }
 
     /// <summary>Scores every token of each sequence after its first, given the tokens before it.</summary>
     /// <param name="sequences">Token ids; each sequence from 1 token to the context's length.</param>
@@ -35,21 +71,13 @@ public sealed class Scorer(Transformer model, int rowsPerBatch = 1024) : IDispos
             total += sequence.Length;
         }
 
-        var results = new TokenScore[sequences.Count][];
+        var results = new List<TokenScore[]>(sequences.Count);
         long done = 0;
-        for (int first = 0; first < sequences.Count;)
+        IEnumerable<IReadOnlyList<TokenRequest>> groups = sequences.Select(sequence => new[] { new TokenRequest(sequence, ContextLength: 1) });
+        foreach (TokenScore[][] scores in ScoreGroups(groups, cancellation))
         {
-            cancellation.ThrowIfCancellationRequested();
-            _batch.Clear();
-            int end = first;
-            while (end < sequences.Count && (_batch.Rows == 0 || _batch.Rows + sequences[end].Length <= rowsPerBatch))
-            {
-                _batch.Add(sequences[end++].Span, 0, []);
-            }
-
-            ScoreBatch(sequences, first, results);
-            done += _batch.Rows;
-            first = end;
+            done += sequences[results.Count].Length;
+            results.Add(scores[0]);
             progress?.Report((double)done / total);
         }
 
@@ -74,7 +102,7 @@ public sealed class Scorer(Transformer model, int rowsPerBatch = 1024) : IDispos
         CancellationToken cancellation = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(window, 2);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(window, model.Config.ContextLength);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(window, _model.Config.ContextLength);
         ArgumentOutOfRangeException.ThrowIfLessThan(stride, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(stride, window);
         var windows = new List<ReadOnlyMemory<int>>();
@@ -99,62 +127,108 @@ public sealed class Scorer(Transformer model, int rowsPerBatch = 1024) : IDispos
         return all;
     }
 
-    /// <summary>Gives the working memory back; the model stays.</summary>
-    public void Dispose() => _workspace.Dispose();
+    /// <summary>Gives working memory and cache back; the model stays.</summary>
+    public void Dispose() => _runner.Dispose();
 
-    private void ScoreBatch(IReadOnlyList<ReadOnlyMemory<int>> sequences, int first, TokenScore[][] results)
+    private IEnumerable<TokenScore[][]> Answer(IEnumerable<IReadOnlyList<TokenRequest>> groups, CancellationToken cancellation)
     {
-        var selected = new List<int>(_batch.Rows);
-        var targets = new List<int>(_batch.Rows);
-        foreach (BatchSequence sequence in _batch.Sequences)
+        // All of the waiting groups are answered when the batch has run.
+        var batch = new List<Fork>();
+        var waiting = new List<TokenScore[][]>();
+        int used = 0;
+        foreach (IReadOnlyList<TokenRequest> group in groups)
         {
-            for (int i = 0; i + 1 < sequence.Count; i++)
+            TokenScore[][] scores = new TokenScore[group.Count][];
+            List<Fork> forks = Split(group, scores);
+            for (int i = 0; i < forks.Count; i++)
             {
-                selected.Add(sequence.FirstRow + i);
-                targets.Add(_batch.Tokens[sequence.FirstRow + i + 1]);
+                int pages = forks[i].Pages;
+                if (used > 0 && used + pages > _room)
+                {
+                    cancellation.ThrowIfCancellationRequested();
+                    _runner.Run(batch);
+                    batch.Clear();
+                    used = 0;
+                    foreach (TokenScore[][] answered in waiting)
+                    {
+                        yield return answered;
+                    }
+
+                    waiting.Clear();
+                }
+
+                batch.Add(forks[i]);
+                used += pages;
+            }
+
+            waiting.Add(scores);
+        }
+
+        cancellation.ThrowIfCancellationRequested();
+        _runner.Run(batch);
+        foreach (TokenScore[][] answered in waiting)
+        {
+            yield return answered;
+        }
+    }
+
+    // One fork, or as many as a group needs that is larger than a batch.
+    private List<Fork> Split(IReadOnlyList<TokenRequest> group, TokenScore[][] scores)
+    {
+        var forks = new List<Fork>();
+        for (int i = 0; i < group.Count; i++)
+        {
+            TokenRequest request = group[i];
+            Check(request);
+            scores[i] = new TokenScore[request.Ids.Length - request.ContextLength];
+            if (scores[i].Length > 0 && (forks.Count == 0 || !forks[^1].TryAdd(request, scores[i], _room)))
+            {
+                var fork = new Fork(_runner.PageSize);
+                fork.TryAdd(request, scores[i], _room);
+                forks.Add(fork);
             }
         }
 
-        var logProb = new float[selected.Count];
-        var best = new float[selected.Count];
-        if (selected.Count > 0)
+        return forks;
+    }
+
+    private void Check(TokenRequest request)
+    {
+        int context = _model.Config.ContextLength;
+        if (request.ContextLength < 1 || request.ContextLength > request.Ids.Length)
         {
-            lock (model.Backend)
-            {
-                _prepared = model.Backend.Prepare(_batch, _prepared);
-                Tensor hidden = model.Forward(_prepared, cache: null, _workspace);
-                (Tensor logProbRows, Tensor bestRows) = model.Score(hidden, selected.ToArray(), targets.ToArray(), _workspace);
-                model.Backend.Read(logProbRows, logProb);
-                model.Backend.Read(bestRows, best);
-            }
+            throw new GenerationException(
+                $"A request to score was expected to have a context of 1 to {request.Ids.Length} tokens, those it has; found {request.ContextLength}.");
         }
 
-        int at = 0;
-        for (int i = 0; i < _batch.Sequences.Length; i++)
+        if (request.Ids.Length > context + 1)
         {
-            var scores = new TokenScore[sequences[first + i].Length - 1];
-            for (int t = 0; t < scores.Length; t++, at++)
-            {
-                scores[t] = new TokenScore(targets[at], logProb[at], (int)best[at]);
-            }
-
-            results[first + i] = scores;
+            throw new GenerationException(
+                $"A request to score was expected to have at most {context + 1} tokens, one more than the model's context; found {request.Ids.Length}.");
         }
+
+        CheckIds(request.Ids.Span, _model.Config.VocabularySize);
+        CheckIds(request.Continuation.Span, _vocabulary);
     }
 
     private void Check(ReadOnlySpan<int> sequence)
     {
-        if (sequence.IsEmpty || sequence.Length > model.Config.ContextLength)
+        if (sequence.IsEmpty || sequence.Length > _model.Config.ContextLength)
         {
             throw new GenerationException(
-                $"A sequence to score was expected to have 1 to {model.Config.ContextLength} tokens (the model's context); found {sequence.Length}. Score longer texts in windows.");
+                $"A sequence to score was expected to have 1 to {_model.Config.ContextLength} tokens (the model's context); found {sequence.Length}. Score longer texts in windows.");
         }
 
-        foreach (int id in sequence)
+        CheckIds(sequence, _model.Config.VocabularySize);
+    }
+
+    private static void CheckIds(ReadOnlySpan<int> ids, int vocabulary)
+    {
+        foreach (int id in ids)
         {
-            if ((uint)id >= (uint)model.Config.VocabularySize)
+            if ((uint)id >= (uint)vocabulary)
             {
-                throw new GenerationException($"Token id {id} is outside the vocabulary, 0 to {model.Config.VocabularySize - 1}.");
+                throw new GenerationException($"Token id {id} is outside the vocabulary, 0 to {vocabulary - 1}.");
             }
         }
     }

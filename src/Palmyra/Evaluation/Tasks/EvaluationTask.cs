@@ -12,7 +12,10 @@ public abstract class EvaluationTask
     /// <summary>How scores become metrics.</summary>
     public abstract TaskKind Kind { get; }
 
-    /// <summary>The names its data file goes by, looked for in this order in the data folder and in the folders in it.</summary>
+    /// <summary>
+    /// The names its data file goes by, with <c>*</c> for any letters; <c>folder/name</c> also names the folder it lies in, where the name
+    /// alone says too little ("winogrande*/dev.jsonl"). <see cref="DataFolder"/> looks for them.
+    /// </summary>
     public abstract IReadOnlyList<string> FileNames { get; }
 
     /// <summary>Published files, recognised by checksum; their repeated records are part of them.</summary>
@@ -26,6 +29,12 @@ public abstract class EvaluationTask
 
     /// <summary>What tells one wording of the task from another of the same name, for journals and results.</summary>
     public virtual string Version => "1";
+
+    /// <summary>The fields of a record, for each form its data file may have: what a file is recognised by. Empty where the file is text.</summary>
+    internal virtual IReadOnlyList<IReadOnlyList<string>> Forms => [];
+
+    /// <summary>Whether the published set repeats records, so that a repetition says nothing.</summary>
+    internal virtual bool MayRepeat => false;
 
     /// <summary>Reads the items one after the other, in the order of the file; holds no more than one record.</summary>
     /// <param name="data">The data.</param>
