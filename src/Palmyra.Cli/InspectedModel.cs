@@ -25,8 +25,7 @@ internal sealed class InspectedModel : IDisposable
         try
         {
             Config = ModelConfigReader.ReadFile(checkpoint.ConfigPath);
-            HasWeights = Directory.EnumerateFiles(checkpoint.Folder).Any(file =>
-                Path.GetFileName(file) is "model.safetensors" or "model.safetensors.index.json" or "pytorch_model.bin" or "pytorch_model.bin.index.json");
+            HasWeights = checkpoint.HasWeights;
             _weights = HasWeights ? new CheckpointWeights(Config, checkpoint.Tensors, checkpoint.Folder) : null;
             Unexpected = _weights?.Unexpected ?? [];
         }

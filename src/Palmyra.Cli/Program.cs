@@ -16,5 +16,6 @@ var root = new RootCommand("Runs, scores and measures GPT-2, GPT-Neo and GPT-J m
     EvalCommand.Create(),
     BenchCommand.Create(),
     QuantizeCommand.Create(),
+    CardCommand.Create(),
 };
 return await Invocation.RunAsync(root, args);

@@ -37,6 +37,9 @@ public sealed class Checkpoint : IDisposable
     /// <summary>The files the tensors were found in; empty before <see cref="Tensors"/> was asked for.</summary>
     public IReadOnlyList<string> WeightFiles => [.. _files.Select(file => file.Path)];
 
+    /// <summary>Whether the folder holds weights, in whatever state.</summary>
+    public bool HasWeights => Array.Exists(WeightNames, name => PathOf(name) is not null);
+
     /// <summary>A view of every tensor, by its name in the file.</summary>
     /// <remarks>
     /// The first of these is read: model.safetensors, model.safetensors.index.json with its shards, pytorch_model.bin,
@@ -138,15 +141,16 @@ public sealed class Checkpoint : IDisposable
         _tensors = null;
     }
 
+    private string[] WeightNames =>
+    [
+        WithVariant("model.safetensors"), WithVariant("model.safetensors.index.json"),
+        WithVariant("pytorch_model.bin"), WithVariant("pytorch_model.bin.index.json"),
+    ];
+
     private IReadOnlyDictionary<string, TensorView> OpenTensors()
     {
-        string[] candidates =
-        [
-            WithVariant("model.safetensors"), WithVariant("model.safetensors.index.json"),
-            WithVariant("pytorch_model.bin"), WithVariant("pytorch_model.bin.index.json"),
-        ];
-        string path = candidates.Select(PathOf).FirstOrDefault(found => found is not null)
-            ?? throw new CheckpointException($"{Folder}: the folder has no weights; looked for {string.Join(", ", candidates)}.");
+        string path = WeightNames.Select(PathOf).FirstOrDefault(found => found is not null)
+            ?? throw new CheckpointException($"{Folder}: the folder has no weights; looked for {string.Join(", ", WeightNames)}.");
         try
         {
             return path.EndsWith(".json", StringComparison.Ordinal) ? OpenShards(path) : OpenFile(path).Tensors;

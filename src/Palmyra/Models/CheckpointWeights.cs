@@ -52,12 +52,19 @@ public sealed class CheckpointWeights
         Refuse(misshapen, where, "has tensors of other shapes than config.json says: ");
         TensorView[] found = [.. _tensors.Values.Concat(_packed.Values.Select(part => part.Matrix.Tensor)).Distinct()];
         Bytes = found.Sum(tensor => tensor.Count * tensor.Type.Size());
+        StoredTypes = [.. _tensors.Values.Select(tensor => tensor.Type.ToString())
+            .Concat(_packed.Values.Select(part => part.Matrix.Format.ToString()))
+            .Distinct()
+            .Order(StringComparer.Ordinal)];
         var used = found.Select(tensor => tensor.Name).ToHashSet(StringComparer.Ordinal);
         Unexpected = [.. tensors.Keys.Where(name => !used.Contains(name) && !map.IsIgnorable(name)).Order(StringComparer.Ordinal)];
     }
 
     /// <summary>Tensors that the model has no use for and that are no known buffer, in ordinal order.</summary>
     public IReadOnlyList<string> Unexpected { get; }
+
+    /// <summary>The number types of the tensors the model is read from, each once: F32, F16, ...; Q8 or Q4 for packed matrices.</summary>
+    public IReadOnlyList<string> StoredTypes { get; }
 
     /// <summary>Bytes of the tensors the model is read from.</summary>
     public long Bytes { get; }
