@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text;
+using Palmyra.Cards;
 using Palmyra.Checkpoints;
 using Palmyra.Evaluation;
 using Palmyra.Evaluation.Reports;
@@ -109,7 +110,7 @@ internal sealed class EvaluationRun
 
             using LanguageModel model = options.Open(parsed, folder, cancellation, Protocol.WeightFormat);
             using var scorer = new LocalTextScorer(model, Protocol, BatchTokens ?? LocalTextScorer.DefaultBatchTokens, name);
-            double? known = trainTokens.TryGetValue(name, out double given) ? given : null;
+            double? known = trainTokens.TryGetValue(name, out double given) ? given : FrontMatter.Read(model.Folder).TrainingTokens;
             results.Add(Run(scorer, scorer.Description with { TrainingTokens = known }, tasks, cancellation));
         }
 

@@ -131,9 +131,7 @@ public sealed class PromptEncoder
 
     private int[] Ids(string text) => _tokenizer.Encode(text, addSpecialTokens: false);
 
-    private string Repaired(string text) => _protocol.RepairsText
-        ? throw new NotSupportedException("Texts cannot be repaired yet.")
-        : text;
+    private string Repaired(string text) => _protocol.RepairsText ? TextRepair.Repair(text) : text;
 
     private static EvaluationException NoToken(int item) =>
         new($"Item {item}: a begin or end token was expected, to stand before the text; neither the tokenizer nor the configuration names one.");
