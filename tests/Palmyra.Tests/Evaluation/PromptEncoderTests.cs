@@ -133,6 +133,19 @@ public sealed class PromptEncoderTests : IDisposable
     }
 
     [Fact]
+    public void A_token_whose_logit_takes_no_part_is_refused()
+    {
+        int last = Ids(" time")[0];
+        EvaluationProtocol protocol = EvaluationProtocol.Harness2021 with { VocabularyLimit = last };
+        Assert.Contains(
+            $"Item 3: token {last} of the tokenizer is to be scored, but only the first {last} logits of the model take part.",
+            Assert.Throws<EvaluationException>(() => Encode(protocol, "Once upon a", " time")).Message,
+            StringComparison.Ordinal);
+        Assert.Equal(1, Encode(protocol with { VocabularyLimit = last + 1 }, "Once upon a", " time").Continuation.Length);
+        Assert.Equal(Ids("a"), Encode(protocol, "Once upon a time", "a").Continuation.ToArray());
+    }
+
+    [Fact]
     public void A_model_without_end_token_cannot_score_from_nothing()
     {
         string file = Path.Combine(_folder, "tokenizer.json");

@@ -102,7 +102,8 @@ public sealed class LocalTextScorer : ITextScorer
 
                         break;
                     default:
-                        throw new EvaluationException($"Item {item.Index}: a model scores continuations and whole texts; found a {item.Requests[i].GetType().Name}.");
+                        throw new EvaluationException(
+                            $"Item {item.Index}: a model scores continuations and whole texts; found a {item.Requests[i].GetType().Name}.");
                 }
             }
 

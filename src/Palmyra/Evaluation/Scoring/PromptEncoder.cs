@@ -13,6 +13,7 @@ public sealed class PromptEncoder
     private readonly EvaluationProtocol _protocol;
     private readonly int _context;
     private readonly int _longest;
+    private readonly int _scorable;
     private readonly int? _end;
 
     /// <summary>Readies the tokenizer of a model whose shape is known.</summary>
@@ -25,6 +26,7 @@ public sealed class PromptEncoder
             (config ?? throw new ArgumentNullException(nameof(config))).ContextLength,
             config.ContextLength + (protocol ?? throw new ArgumentNullException(nameof(protocol))).TokensBeyondContext,
             protocol,
+            config.VocabularySize,
             config.BosTokenId,
             config.EosTokenIds.Count > 0 ? config.EosTokenIds[0] : null)
     {
@@ -35,11 +37,11 @@ public sealed class PromptEncoder
     /// <param name="longest">Tokens of context and continuation together at most, at least 2.</param>
     /// <param name="protocol">How texts become tokens.</param>
     public PromptEncoder(GptTokenizer tokenizer, int longest, EvaluationProtocol protocol)
-        : this(tokenizer, longest - 1, longest, protocol, begin: null, end: null)
+        : this(tokenizer, longest - 1, longest, protocol, vocabulary: null, begin: null, end: null)
     {
     }
 
-    private PromptEncoder(GptTokenizer tokenizer, int context, int longest, EvaluationProtocol protocol, int? begin, int? end)
+    private PromptEncoder(GptTokenizer tokenizer, int context, int longest, EvaluationProtocol protocol, int? vocabulary, int? begin, int? end)
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
         ArgumentNullException.ThrowIfNull(protocol);
@@ -48,6 +50,7 @@ public sealed class PromptEncoder
         _protocol = protocol;
         _context = context;
         _longest = longest;
+        _scorable = Math.Min(protocol.VocabularyLimit ?? int.MaxValue, vocabulary ?? int.MaxValue);
         _end = tokenizer.EosId ?? end;
         Prefix = protocol.Encoding == ContinuationEncoding.Joint ? tokenizer.BosId ?? begin ?? _end : _end;
     }
@@ -64,7 +67,8 @@ public sealed class PromptEncoder
     /// </remarks>
     /// <param name="request">The texts.</param>
     /// <param name="item">The number of the item they belong to, for the message.</param>
-    /// <exception cref="EvaluationException">The continuation has no tokens or more than the model reads, or an empty context has no token to stand for it.</exception>
+    /// <exception cref="EvaluationException">The continuation has no tokens, more than the model reads or one whose logit takes no part, or an
+    /// empty context has no token to stand for it.</exception>
     /// <exception cref="TokenizationException">The vocabulary cannot express a text.</exception>
     public TokenRequest Encode(ContinuationRequest request, int item)
     {
@@ -75,16 +79,19 @@ public sealed class PromptEncoder
         if (continuation.Length == 0)
         {
             throw new EvaluationException(
-                $"Item {item}: the continuation {Quoted(request.Continuation)} was expected to add tokens to its context; it adds none, so there is nothing to score.");
+                $"Item {item}: the continuation {Quoted(request.Continuation)} was expected to add tokens to its context; "
+                + "it adds none, so there is nothing to score.");
         }
 
         // One token of context stays, since nothing predicts a first token.
         if (continuation.Length > _longest - 1)
         {
             throw new EvaluationException(
-                $"Item {item}: a continuation was expected to have at most {_longest - 1} tokens, what the model reads beside one token of context; found {continuation.Length}.");
+                $"Item {item}: a continuation was expected to have at most {_longest - 1} tokens, "
+                + $"what the model reads beside one token of context; found {continuation.Length}.");
         }
 
+        Check(continuation, item);
         int dropped = Math.Max(0, context.Length + continuation.Length - _longest);
         int[] ids = [.. context.AsSpan(dropped), .. continuation];
         return new TokenRequest(ids, context.Length - dropped);
@@ -93,15 +100,19 @@ public sealed class PromptEncoder
     /// <summary>The windows that score a whole text, by <see cref="RollingWindows"/> with one token of context.</summary>
     /// <param name="request">The text.</param>
     /// <param name="item">The number of the item it belongs to, for the message.</param>
-    /// <exception cref="EvaluationException">The text has no tokens, or there is no token to put in front of it.</exception>
+    /// <exception cref="EvaluationException">The text has no tokens or one whose logit takes no part, or there is none to put in front of it.</exception>
     /// <exception cref="TokenizationException">The vocabulary cannot express the text.</exception>
     public IEnumerable<TokenRequest> Encode(RollingRequest request, int item)
     {
         ArgumentNullException.ThrowIfNull(request);
         int[] ids = Ids(Repaired(request.Text));
-        return ids.Length == 0
-            ? throw new EvaluationException($"Item {item}: a text to be scored was expected to have tokens; it is empty.")
-            : RollingWindows.Cut(ids, PrefixFor(item), _context);
+        if (ids.Length == 0)
+        {
+            throw new EvaluationException($"Item {item}: a text to be scored was expected to have tokens; it is empty.");
+        }
+
+        Check(ids, item);
+        return RollingWindows.Cut(ids, PrefixFor(item), _context);
     }
 
     private (int[] Context, int[] Continuation) EncodeJointly(string context, string continuation, int item)
@@ -132,6 +143,16 @@ public sealed class PromptEncoder
     private int[] Ids(string text) => _tokenizer.Encode(text, addSpecialTokens: false);
 
     private string Repaired(string text) => _protocol.RepairsText ? TextRepair.Repair(text) : text;
+
+    private void Check(int[] scored, int item)
+    {
+        int largest = scored.Max();
+        if (largest >= _scorable)
+        {
+            throw new EvaluationException(
+                $"Item {item}: token {largest} of the tokenizer is to be scored, but only the first {_scorable} logits of the model take part.");
+        }
+    }
 
     private static EvaluationException NoToken(int item) =>
         new($"Item {item}: a begin or end token was expected, to stand before the text; neither the tokenizer nor the configuration names one.");
