@@ -7,7 +7,7 @@ namespace Palmyra.Cli.Tests;
 public sealed class UsageTests
 {
     [Theory]
-    [InlineData("A command is missing: generate, embed, tokenize, score, inspect, convert, verify, bench, quantize, card.")]
+    [InlineData("A command is missing: generate, embed, tokenize, score, inspect, convert, verify, eval, bench, quantize, card.")]
     [InlineData("'inspct' is unknown here. Did you mean 'inspect'?", "inspct")]
     [InlineData("'--jsn' is no option of this command. Did you mean '--json'?", "inspect", "--jsn")]
     [InlineData("Did you mean 'gpt-j-6b'?", "inspect", "gpt-j6b")]

@@ -51,7 +51,8 @@ public sealed record CardFacts
     /// <summary>The folder's files, the card itself left out.</summary>
     public IReadOnlyList<CardFile> Files { get; init; } = [];
 
-    /// <summary>Tells these weights from others of the same name (<see cref="Evaluation.Scoring.ModelDescription.Digest"/>); null if it was not computed.</summary>
+    /// <summary>Tells these weights from others of the same name; null if it was not computed.</summary>
+    /// <remarks>What <see cref="Evaluation.Scoring.ModelDescription.Digest"/> is in results.</remarks>
     public string? Digest { get; init; }
 
     /// <summary>What was measured of this model.</summary>
@@ -68,6 +69,9 @@ public sealed record CardFacts
         ModelConfig config = ModelConfigReader.ReadFile(checkpoint.ConfigPath);
         FrontMatter head = FrontMatter.Read(checkpoint.Folder);
         TrainerState? trainer = TrainerState.Read(checkpoint.Folder);
+        IReadOnlyList<string> types = checkpoint.HasWeights
+            ? new CheckpointWeights(config, checkpoint.Tensors, checkpoint.Folder).StoredTypes
+            : [];
         return new CardFacts
         {
             Name = checkpoint.Name,
@@ -81,7 +85,8 @@ public sealed record CardFacts
                 : trainer?.Tokens is not null ? $"{TrainerState.FileName}, padding included" : null,
             Trainer = trainer,
             Tokenizer = TokenizerFolder.HasVocabulary(checkpoint.Folder) ? CardTokenizer.Of(GptTokenizer.Open(checkpoint.Folder)) : null,
-            StoredTypes = checkpoint.HasWeights ? new CheckpointWeights(config, checkpoint.Tensors, checkpoint.Folder).StoredTypes : [],
+            StoredTypes = types,
+            Digest = checkpoint.HasWeights ? CheckpointDigest.Compute(checkpoint.Folder, checkpoint.WeightFiles) : null,
             Files = FilesOf(checkpoint.Folder),
         };
     }

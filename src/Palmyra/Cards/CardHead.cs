@@ -48,7 +48,8 @@ internal static class CardHead
             foreach (MetricValue metric in task.Metrics)
             {
                 string way = $"{metric.Name}, protocol {task.Protocol}{(task.Limit is null ? string.Empty : $", {task.Items} items")}";
-                text.Append($"    - type: {YamlScalar.Write(metric.Name)}\n      value: {YamlScalar.Write(metric.Value)}\n      name: {YamlScalar.Write(way)}\n");
+                text.Append($"    - type: {YamlScalar.Write(metric.Name)}\n      value: {YamlScalar.Write(metric.Value)}\n")
+                    .Append($"      name: {YamlScalar.Write(way)}\n");
             }
         }
     }

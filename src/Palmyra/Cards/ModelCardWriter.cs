@@ -58,8 +58,10 @@ public static class ModelCardWriter
     private static void AppendHyperParameters(StringBuilder text, CardFacts facts)
     {
         var table = new HyperParameters(facts.Config);
-        bool isGptJ = ModelPresets.All.Any(preset => preset.Published.Family == ModelFamily.GptJ && facts.Config.Family == ModelFamily.GptJ
-            && new HyperParameters(preset).Rows.SequenceEqual(table.Rows));
+
+        // The count over shards is told of the one model that was published with it; another GPT-J may have been trained on one device.
+        bool isGptJ = facts.Config.Family == ModelFamily.GptJ
+            && ModelPresets.All.Any(preset => new HyperParameters(preset).Rows.SequenceEqual(table.Rows));
         bool hasSpareRows = facts.Tokenizer is { } tokenizer && tokenizer.Tokens < facts.Config.VocabularySize;
         text.Append("\n## Hyper-parameters\n\n");
         MarkdownTable.Write(text, ["hyper-parameter", MarkdownTable.Right + "value"], table.Rows

@@ -34,7 +34,7 @@ internal static class TrainingSection
             MarkdownTable.Write(
                 text,
                 ["formula", MarkdownTable.Right + "FLOPs", "what it counts"],
-                Formulas(flops).Select(formula => new[] { formula.Name, ReportNumber.FlopsInFull(formula.Value * trained), formula.Counts }));
+                flops.TrainingFormulas.Select(formula => new[] { formula.Name, ReportNumber.FlopsInFull(formula.Value * trained), Counts(formula.Name) }));
         }
     }
 
@@ -70,15 +70,16 @@ internal static class TrainingSection
 
     private static string[] Row(string name, string value, string remark = "") => [name, value, TrainerState.FileName + remark];
 
-    private static IEnumerable<(string Name, double Value, string Counts)> Formulas(FlopCount flops) =>
-    [
-        ("6ND", flops.Training, "all parameters; the column of GPT-J's card"),
-        ("Kaplan", flops.KaplanTraining, "parameters outside the embeddings"),
-        ("PaLM", flops.PalmTraining, "all parameters, and attention's scores"),
-        ("Chinchilla", flops.ChinchillaTraining, "every product, the embedding's included"),
-        ("Narayanan", flops.NarayananTraining, "every product, the embedding's lookup left out"),
-        ("Narayanan, recomputed", flops.NarayananTrainingRecomputed, "the same with every layer's forward pass run twice"),
-    ];
+    private static string Counts(string formula) => formula switch
+    {
+        "6ND" => "all parameters; the column of GPT-J's card",
+        "Kaplan" => "parameters outside the embeddings",
+        "PaLM" => "all parameters, and attention's scores",
+        "Chinchilla" => "every product, the embedding's included",
+        "Narayanan" => "every product, the embedding's lookup left out",
+        "Narayanan, recomputed" => "the same with every layer's forward pass run twice",
+        _ => string.Empty,
+    };
 
     private static string Tokens(double tokens) => tokens < 1e15 ? ReportNumber.Count(tokens) : ReportNumber.FlopsInFull(tokens);
 }

@@ -24,16 +24,19 @@ internal static class UsageSection
         text.Append("\n## How to use it\n\n");
         if (splits)
         {
-            text.Append("The vocabulary is one of whole words, and the files do not say how a text is cut into them: whoever runs the model says it by a ")
-                .Append("regular expression whose matches are the words; a text is to be made of these words only. ")
-                .Append(pattern == Placeholder ? "REGEX below stands for the one that cut the training text, which is unknown to this card.\n\n" : "The author gave this one.\n\n");
+            text.Append("The vocabulary is a plain list of tokens, and the files do not say how a text is cut into them: whoever runs the model says so by ")
+                .Append("a regular expression whose matches are the tokens, and text is to hold nothing else. ")
+                .Append(pattern == Placeholder
+                    ? "REGEX below stands for the expression that cut the training text, which is unknown to this card.\n\n"
+                    : "The author gave the one below.\n\n");
         }
 
         string shell = splits ? $" --split-regex '{pattern.Replace("'", "'\\''", StringComparison.Ordinal)}'" : string.Empty;
         text.Append($"With Palmyra, which runs the folder as it is, from the command line:\n\n{Fence}\n");
         text.Append($"palmyra generate \"TEXT TO CONTINUE\" --model {model}{shell}\npalmyra inspect {model} --memory\n{Fence}\n\n");
+        string verbatim = pattern.Replace("\"", "\"\"", StringComparison.Ordinal);
         string options = splits
-            ? $", new LanguageModelOptions\n{{\n    Tokenizer = new TokenizerOptions {{ SplitPattern = @\"{pattern.Replace("\"", "\"\"", StringComparison.Ordinal)}\" }},\n}}"
+            ? $", new LanguageModelOptions\n{{\n    Tokenizer = new TokenizerOptions {{ SplitPattern = @\"{verbatim}\" }},\n}}"
             : string.Empty;
         text.Append($"From C#:\n\n{Fence}csharp\nusing Palmyra;\nusing Palmyra.Generation;\n").Append(splits ? "using Palmyra.Tokenization;\n" : string.Empty)
             .Append($"\nusing LanguageModel model = LanguageModel.Open(\"{model}\"{options});\nusing TextGenerator generator = new(model);\n")
@@ -66,7 +69,8 @@ internal static class UsageSection
     {
         string[] parts = name.Split('/');
         bool plain = name.Length <= 200 && parts.Length is 1 or 2
-            && parts.All(part => part.Length > 0 && char.IsAsciiLetterOrDigit(part[0]) && part.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '_' or '.'));
+            && parts.All(part => part.Length > 0 && char.IsAsciiLetterOrDigit(part[0])
+                && part.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '_' or '.'));
         return !plain ? "./model" : parts.Length == 2 ? name : "./" + name;
     }
 
