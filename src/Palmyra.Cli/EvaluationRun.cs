@@ -109,7 +109,7 @@ internal sealed class EvaluationRun
             }
 
             using LanguageModel model = options.Open(parsed, folder, cancellation, Protocol.WeightFormat);
-            using var scorer = new LocalTextScorer(model, Protocol, BatchTokens ?? LocalTextScorer.DefaultBatchTokens, name);
+            using var scorer = new LocalTextScorer(model, Protocol, BatchTokens ?? Scorer.DefaultRowsPerBatch, name);
             double? known = trainTokens.TryGetValue(name, out double given) ? given : FrontMatter.Read(model.Folder).TrainingTokens;
             results.Add(Run(scorer, scorer.Description with { TrainingTokens = known }, tasks, cancellation));
         }

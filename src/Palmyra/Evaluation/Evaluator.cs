@@ -84,6 +84,7 @@ public sealed class Evaluator(ITextScorer scorer, EvaluationProtocol protocol)
             Limit = options.Limit,
             DataName = Path.GetFileName(data.Path),
             DataSha256 = data.Sha256,
+            DataBeside = options.FewShotData is DataFile shots ? [.. data.Beside, new FileSum(Path.GetFileName(shots.Path), shots.Sha256)] : data.Beside,
             DataKnownAs = data.Known?.Name,
             Chance = task.Chance,
             Metrics = metrics.Finish(options.BootstrapIterations, cancellation),
@@ -135,7 +136,7 @@ public sealed class Evaluator(ITextScorer scorer, EvaluationProtocol protocol)
             ["model"] = model.Digest ?? $"{model.Name} at {model.Where}",
             ["weights"] = model.Weights ?? "unknown",
             ["protocol"] = protocol.Name,
-            ["data"] = data.Sha256,
+            ["data"] = string.Join(' ', data.Beside.Select(file => file.Sha256).Prepend(data.Sha256)),
             ["limit"] = options.Limit?.ToString(CultureInfo.InvariantCulture) ?? "none",
             ["examples"] = options.FewShot == 0
                 ? "none"

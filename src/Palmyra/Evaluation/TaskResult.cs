@@ -27,6 +27,9 @@ public sealed record TaskResult
     /// <summary>SHA-256 of the data file.</summary>
     public required string DataSha256 { get; init; }
 
+    /// <summary>What else was read: labels, and the file examples were drawn from if it is another.</summary>
+    public IReadOnlyList<Tasks.FileSum> DataBeside { get; init; } = [];
+
     /// <summary>The published file it is; null for any other.</summary>
     public string? DataKnownAs { get; init; }
 

@@ -126,13 +126,14 @@ public sealed class LocalTextScorerTests
         Assert.Equal(new ModelSize(model.Config).Parameters, description.Parameters);
         Assert.Equal(6.0 * description.Parameters, description.TrainingFlopsPerToken["6ND"]);
         Assert.Equal(new FlopCount(model.Config).PalmTraining, description.TrainingFlopsPerToken["PaLM"]);
-        Assert.Matches("^[0-9a-f]{64}-f16$", description.Digest);
+        Assert.Matches("^[0-9a-f]{64}$", description.Digest);
+        Assert.Equal("f16", description.Weights);
         Assert.Null(description.TrainingTokens);
 
         using LanguageModel wide = LanguageModel.Open(DefaultModel.Folder, new LanguageModelOptions { Format = MatrixFormat.F32 });
         using var named = new LocalTextScorer(wide, EvaluationProtocol.Today, name: "mine");
         Assert.Equal("mine", named.Description.Name);
-        Assert.NotEqual(description.Digest, named.Description.Digest);
+        Assert.Equal((description.Digest, "f32"), (named.Description.Digest, named.Description.Weights));
     }
 
     private static EvaluationItem Item(int index)

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Palmyra.Evaluation.Replay;
 using Palmyra.Evaluation.Scoring;
+using Palmyra.Evaluation.Tasks;
 
 namespace Palmyra.Evaluation.Reports;
 
@@ -54,6 +55,9 @@ internal static class ReportReader
             Limit = Optional(value, "limit") is RecordedValue limit ? (int)Count(limit, 1, int.MaxValue) : null,
             DataName = Text(data.Required("name")),
             DataSha256 = Sha256(data.Required("sha256")),
+            DataBeside = Optional(data, "beside") is RecordedValue beside
+                ? [.. beside.Items().Select(file => new FileSum(Text(file.Required("name")), Sha256(file.Required("sha256"))))]
+                : [],
             DataKnownAs = Text(Optional(data, "known_as")),
             Chance = Number(Optional(value, "chance"), Share, "0 to 1"),
             Metrics = [.. value.Required("metrics").Items().Select(Metric)],

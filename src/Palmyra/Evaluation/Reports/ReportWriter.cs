@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Palmyra.Evaluation.Scoring;
+using Palmyra.Evaluation.Tasks;
 
 namespace Palmyra.Evaluation.Reports;
 
@@ -65,6 +66,20 @@ internal static class ReportWriter
         writer.WriteString("name", task.DataName);
         writer.WriteString("sha256", task.DataSha256);
         Text(writer, "known_as", task.DataKnownAs);
+        if (task.DataBeside.Count > 0)
+        {
+            writer.WriteStartArray("beside");
+            foreach (FileSum file in task.DataBeside)
+            {
+                writer.WriteStartObject();
+                writer.WriteString("name", file.Name);
+                writer.WriteString("sha256", file.Sha256);
+                writer.WriteEndObject();
+            }
+
+            writer.WriteEndArray();
+        }
+
         writer.WriteEndObject();
         Number(writer, "chance", task.Chance);
         writer.WriteStartArray("metrics");

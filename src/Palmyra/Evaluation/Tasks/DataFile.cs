@@ -3,28 +3,28 @@ using Palmyra.Diagnostics;
 
 namespace Palmyra.Evaluation.Tasks;
 
-/// <summary>A data file of a task, with its checksum.</summary>
+/// <summary>A data file of a task, with its checksum and those of the files that belong to it.</summary>
 public sealed class DataFile
 {
-    private DataFile(string path, long bytes, string sha256, KnownFile? known)
+    private DataFile(string path, string sha256, KnownFile? known, IReadOnlyList<FileSum> beside)
     {
         Path = path;
-        Bytes = bytes;
         Sha256 = sha256;
         Known = known;
+        Beside = beside;
     }
 
     /// <summary>Its path.</summary>
     public string Path { get; }
-
-    /// <summary>Its length.</summary>
-    public long Bytes { get; }
 
     /// <summary>SHA-256 of its bytes, lower-case hexadecimal.</summary>
     public string Sha256 { get; }
 
     /// <summary>The published file it is, or null.</summary>
     public KnownFile? Known { get; }
+
+    /// <summary>The files beside it that belong to it: labels.</summary>
+    public IReadOnlyList<FileSum> Beside { get; }
 
     /// <summary>Opens a file and sums it up.</summary>
     /// <param name="path">The file.</param>
@@ -35,14 +35,24 @@ public sealed class DataFile
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         ArgumentNullException.ThrowIfNull(task);
+        string sum = await SumAsync(path, task, cancellation).ConfigureAwait(false);
+        var beside = new List<FileSum>();
+        foreach (string other in task.FilesBeside(path))
+        {
+            beside.Add(new FileSum(System.IO.Path.GetFileName(other), await SumAsync(other, task, cancellation).ConfigureAwait(false)));
+        }
+
+        return new DataFile(path, sum, task.KnownFiles.FirstOrDefault(known => known.Sha256 == sum), beside);
+    }
+
+    private static async Task<string> SumAsync(string path, EvaluationTask task, CancellationToken cancellation)
+    {
         try
         {
             FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1 << 16, useAsync: true);
             await using (stream.ConfigureAwait(false))
             {
-                byte[] sum = await SHA256.HashDataAsync(stream, cancellation).ConfigureAwait(false);
-                string text = Convert.ToHexStringLower(sum);
-                return new DataFile(path, stream.Length, text, task.KnownFiles.FirstOrDefault(known => known.Sha256 == text));
+                return Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, cancellation).ConfigureAwait(false));
             }
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)

@@ -30,6 +30,10 @@ public abstract class EvaluationTask
     /// <summary>What tells one wording of the task from another of the same name, for journals and results.</summary>
     public virtual string Version => "1";
 
+    /// <summary>Files beside a data file that belong to it, such as its labels.</summary>
+    /// <param name="path">The data file.</param>
+    public virtual IReadOnlyList<string> FilesBeside(string path) => [];
+
     /// <summary>The fields of a record, for each form its data file may have: what a file is recognised by. Empty where the file is text.</summary>
     internal virtual IReadOnlyList<IReadOnlyList<string>> Forms => [];
 

@@ -30,6 +30,9 @@ public sealed class Piqa : EvaluationTask
     public override double? Chance => 0.5;
 
     /// <inheritdoc/>
+    public override IReadOnlyList<string> FilesBeside(string path) => LabelsOf(path) is string labels ? [labels] : [];
+
+    /// <inheritdoc/>
     internal override IReadOnlyList<IReadOnlyList<string>> Forms { get; } = [["goal", "sol1", "sol2"]];
 
     /// <inheritdoc/>
@@ -37,6 +40,12 @@ public sealed class Piqa : EvaluationTask
     {
         ArgumentNullException.ThrowIfNull(data);
         return Read(data, this);
+    }
+
+    private static string? LabelsOf(string path)
+    {
+        string stem = Path.ChangeExtension(path, null);
+        return new[] { stem + "-labels.lst", stem + ".lst" }.FirstOrDefault(File.Exists);
     }
 
     private static IEnumerable<EvaluationItem> Read(DataFile data, EvaluationTask task)
@@ -84,10 +93,9 @@ public sealed class Piqa : EvaluationTask
 
         public Labels(string dataPath)
         {
-            string stem = Path.ChangeExtension(dataPath, null);
-            string name = Path.GetFileName(stem);
+            string name = Path.GetFileNameWithoutExtension(dataPath);
             _dataPath = dataPath;
-            _path = new[] { stem + "-labels.lst", stem + ".lst" }.FirstOrDefault(File.Exists) ?? throw new EvaluationException(
+            _path = LabelsOf(dataPath) ?? throw new EvaluationException(
                 $"{dataPath}: its records have no field label, and beside it lies neither {name}-labels.lst nor {name}.lst with a label a line.");
             _lines = TextLines.Read(_path).GetEnumerator();
         }
