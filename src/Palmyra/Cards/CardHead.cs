@@ -47,7 +47,8 @@ internal static class CardHead
                 .Append($"      type: {YamlScalar.Write(task.Task)}\n      args:\n        num_few_shot: {YamlScalar.Write(task.FewShot)}\n    metrics:\n");
             foreach (MetricValue metric in task.Metrics)
             {
-                string way = $"{metric.Name}, protocol {task.Protocol}{(task.Limit is null ? string.Empty : $", {task.Items} items")}";
+                string part = task.Limit is null ? string.Empty : $", {task.Items} items";
+                string way = $"{metric.Name}, protocol {task.Protocol}{part}{(ReportTable.IsOwnData(task) ? $", {ReportTable.OwnData}" : string.Empty)}";
                 text.Append($"    - type: {YamlScalar.Write(metric.Name)}\n      value: {YamlScalar.Write(metric.Value)}\n")
                     .Append($"      name: {YamlScalar.Write(way)}\n");
             }

@@ -11,6 +11,8 @@ public static class ReportTable
     private const string HellaSwag = "hellaswag";
     private const string Piqa = "piqa";
 
+    internal const string OwnData = "own data";
+
     /// <summary>The table as the model cards of this family print it: a row a model, random chance first, then tasks that those cards lack.</summary>
     /// <remarks>
     /// Training FLOPs are 6·N·D. Of acc and acc_norm the better one is shown for HellaSwag and PIQA, which is how GPT-J's card came by its
@@ -96,10 +98,19 @@ public static class ReportTable
 
     private static string Marked(string value, TaskResult task, string? metric = null)
     {
-        string?[] marks = [metric, task.Limit is null ? null : $"{ReportNumber.Count(task.Items)} items"];
+        // Under a benchmark's name stand only numbers of the benchmark's data, unless they say that they are not.
+        string?[] marks =
+        [
+            metric,
+            task.Limit is null ? null : $"{ReportNumber.Count(task.Items)} items",
+            IsOwnData(task) ? OwnData : null,
+        ];
         string mark = string.Join(", ", marks.Where(part => part is not null));
         return mark.Length == 0 ? value : $"{value} ({mark})";
     }
+
+    /// <summary>Whether a benchmark was measured on a file that is none of those published.</summary>
+    internal static bool IsOwnData(TaskResult task) => task.DataKnownAs is null && task.Task is (Lambada or Winogrande or HellaSwag or Piqa);
 
     private static IEnumerable<Column> OtherTasks(IReadOnlyList<ReportRow> rows)
     {
@@ -126,6 +137,11 @@ public static class ReportTable
         if (tasks.Any(task => task.Task is HellaSwag or Piqa))
         {
             yield return "HellaSwag and PIQA: the better of acc and acc_norm, the rule by which GPT-J's model card was filled; which one it is stands beside the number.";
+        }
+
+        if (tasks.Any(IsOwnData))
+        {
+            yield return $"Numbers marked \"{OwnData}\" come from a file that is not the published one: they say nothing beside other cards' numbers.";
         }
 
         if (tasks.Any(task => task.Limit is not null))
