@@ -21,7 +21,7 @@ internal sealed class ApiOptions
     private readonly Option<string?> _tokenizer = CommandOption.Value<string?>(
         "--api-tokenizer", "A folder with the model's tokenizer: prompts go as token ids, as the harness sends them. Without it they go as text.", "FOLDER");
 
-    private readonly Option<int> _length = Number("--api-max-length", "Tokens the model takes.", 2048);
+    private readonly Option<int> _length = Number("--api-max-length", "Tokens the model takes.", 2048, least: 4);
 
     private readonly Option<int> _concurrency = Number("--api-concurrency", "Requests in flight at once.", 1);
 
@@ -50,19 +50,15 @@ internal sealed class ApiOptions
             {
                 result.AddError($"{stray.Name} is for --api, which is not given.");
             }
-
-            foreach ((Option<int> option, int least) in new[] { (_length, 4), (_concurrency, 1), (_batch, 1) })
-            {
-                if (result.GetResult(option) is { Implicit: false } && result.GetValue(option) < least)
-                {
-                    result.AddError($"{option.Name} was expected to be {least} or more; found {result.GetValue(option)}.");
-                }
-            }
         });
     }
 
-    private static Option<int> Number(string name, string description, int usual) =>
-        new(name) { Description = description, HelpName = "N", DefaultValueFactory = _ => usual };
+    private static Option<int> Number(string name, string description, int usual, int least = 1)
+    {
+        var option = new Option<int>(name) { Description = description, HelpName = "N", DefaultValueFactory = _ => usual };
+        CommandOption.Between(option, least);
+        return option;
+    }
 
     /// <summary>Whether a model behind an API is to be evaluated.</summary>
     public bool IsAsked(ParseResult parsed) => parsed.GetValue(_address) is not null;

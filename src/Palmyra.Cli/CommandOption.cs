@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Globalization;
 
 namespace Palmyra.Cli;
 
@@ -35,6 +36,18 @@ internal static class CommandOption
 
     /// <summary>Makes an option that is a path or a model's id refuse an empty text, in one sentence.</summary>
     public static void RequireText(Option option) => option.Validators.Add(result => RequireText(result, result.Tokens, option.Name));
+
+    /// <summary>Makes an option of whole numbers refuse those out of range, in one sentence. What is no number at all the parser refuses.</summary>
+    public static void Between(Option option, int least, int most = int.MaxValue) => option.Validators.Add(result =>
+    {
+        if (result.Tokens is [.., Token last]
+            && int.TryParse(last.Value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value)
+            && (value < least || value > most))
+        {
+            string range = most == int.MaxValue ? $"{least} or more" : $"{least} to {most}";
+            result.AddError($"{option.Name} was expected to be {range}; found {value}.");
+        }
+    });
 
     /// <summary>Makes an option refuse all but a few words, in one sentence.</summary>
     public static void AcceptOnly(Option option, string[] words)

@@ -58,7 +58,7 @@ internal sealed class EvaluationRun
         foreach (string name in asked)
         {
             tasks.Add(EvaluationTasks.Find(name) ?? throw new UsageException(
-                $"'{name}' is no task.{Nearest.Suggest(name, EvaluationTasks.All.Select(task => task.Name))} 'palmyra eval --list' lists them."));
+                $"'{name}' is no task.{Nearest.Suggest(name, EvaluationTasks.All.Select(task => task.Name).Prepend("lambada"))} 'palmyra eval --list' lists them."));
         }
 
         tasks.AddRange(files.Select(CustomTask.Load));

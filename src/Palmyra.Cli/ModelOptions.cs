@@ -44,7 +44,11 @@ internal sealed class ModelOptions
     public Option<string?> SplitRegex { get; } = CommandOption.Value<string?>(
         "--split-regex", "How a word-level vocabulary splits text, if its files do not say: its words are this expression's matches.", "REGEX");
 
-    public ModelOptions() => CommandOption.RequireText(Model);
+    public ModelOptions()
+    {
+        CommandOption.RequireText(Model);
+        CommandOption.Between(Threads, 1, 1024);
+    }
 
     /// <summary>Adds the options to a command.</summary>
     /// <param name="command">The command.</param>
@@ -67,16 +71,9 @@ internal sealed class ModelOptions
         command.Add(Threads);
         command.Validators.Add(result =>
         {
-            if (result.GetValue(Threads) is int threads)
+            if (result.GetResult(Threads) is not null && result.GetValue(Backend) == "reference")
             {
-                if (threads is < 1 or > 1024)
-                {
-                    result.AddError($"--threads was expected to be 1 to 1024; found {threads}.");
-                }
-                else if (result.GetValue(Backend) == "reference")
-                {
-                    result.AddError("--threads is for the cpu backend; the reference backend has one thread.");
-                }
+                result.AddError("--threads is for the cpu backend; the reference backend has one thread.");
             }
         });
     }

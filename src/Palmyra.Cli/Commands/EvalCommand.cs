@@ -48,10 +48,10 @@ internal static class EvalCommand
         options.AddTo(command, model: false);
         command.Add(options.SplitRegex);
         api.AddTo(command);
-        AtLeast(command, limit, 1);
-        AtLeast(command, shots, 0);
-        AtLeast(command, batch, 1);
-        AtLeast(command, bootstrap, 0);
+        CommandOption.Between(limit, 1);
+        CommandOption.Between(shots, 0);
+        CommandOption.Between(batch, 1);
+        CommandOption.Between(bootstrap, 0);
         command.Validators.Add(result =>
         {
             if (result.GetValue(output) is null && (result.GetValue(fresh) || result.GetValue(keep)))
@@ -90,14 +90,6 @@ internal static class EvalCommand
         });
         return command;
     }
-
-    private static void AtLeast(Command command, Option<int?> option, int least) => command.Validators.Add(result =>
-    {
-        if (result.GetValue(option) < least)
-        {
-            result.AddError($"{option.Name} was expected to be {least} or more; found {result.GetValue(option)}.");
-        }
-    });
 
     private static void WriteList(TextWriter output)
     {
