@@ -12,11 +12,12 @@ internal readonly record struct NaiveScore(double LogProbability, bool IsGreedy,
 /// <param name="vocabulary">So many logits take part.</param>
 internal sealed class NaiveEvaluation(NaiveModel model, string protocol, int vocabulary)
 {
-    // What a protocol, a backend or a task asks again need not be computed again: the whole question is the key.
-    private readonly Dictionary<string, NaiveScore> _known = [];
+    private int _cut;
 
-    public List<List<NaiveScore>> Score(List<NaiveItem> items) =>
-        [.. items.Select(item => item.Page is (_, string text) ? [Rolling(text)] : item.Pairs.ConvertAll(pair => Continuation(pair.Context, pair.Continuation)))];
+    /// <summary>How many questions were longer than the model's context.</summary>
+    public int Cut => _cut;
+
+    public List<List<NaiveScore>> Score(List<NaiveItem> items) => [.. items.AsParallel().AsOrdered().Select(Score)];
 
     /// <summary>The most probable token after a text.</summary>
     public int Next(string text)
@@ -26,11 +27,19 @@ internal sealed class NaiveEvaluation(NaiveModel model, string protocol, int voc
         return Array.IndexOf(logits, logits.Max());
     }
 
-    public NaiveScore Continuation(string context, string continuation)
+    private List<NaiveScore> Score(NaiveItem item) =>
+        item.Page is (_, string text) ? [Rolling(text)] : item.Pairs.ConvertAll(pair => Continuation(pair.Context, pair.Continuation));
+
+    private NaiveScore Continuation(string context, string continuation)
     {
         (List<int> before, List<int> after) = Encode(context, continuation);
         List<int> all = [.. before, .. after];
         int keep = model.Context + (protocol == "mtj" ? 0 : 1);
+        if (all.Count > keep)
+        {
+            Interlocked.Increment(ref _cut);
+        }
+
         return Score(all[Math.Max(0, all.Count - keep)..], after.Count);
     }
 
@@ -80,12 +89,6 @@ internal sealed class NaiveEvaluation(NaiveModel model, string protocol, int voc
     // The last so many of the tokens are scored, each after all before it.
     private NaiveScore Score(List<int> ids, int count)
     {
-        string key = $"{count} of {string.Join(' ', ids)}";
-        if (_known.TryGetValue(key, out NaiveScore known))
-        {
-            return known;
-        }
-
         double[][] logits = model.Logits([.. ids.SkipLast(1)], ids.Count - 1 - count);
         (double sum, bool isGreedy) = (0, true);
         for (int i = 0; i < count; i++)
@@ -97,7 +100,7 @@ internal sealed class NaiveEvaluation(NaiveModel model, string protocol, int voc
             isGreedy &= Array.IndexOf(row, largest) == token;
         }
 
-        return _known[key] = new NaiveScore(sum, isGreedy, count);
+        return new NaiveScore(sum, isGreedy, count);
     }
 
     /// <summary>The metrics of a task with their standard errors, where those are no bootstrap's.</summary>

@@ -94,7 +94,11 @@ internal sealed record NaiveRun(TaskResult Result, string Journal, string Report
         {
             JsonElement answer = JsonDocument.Parse(line).RootElement;
             Assert.Equal(items.Count, answer.GetProperty("item").GetInt32());
-            items.Add([.. answer.GetProperty("scores").EnumerateArray().Select(score => new NaiveScore(score[0].GetDouble(), score[1].GetBoolean(), score[2].GetInt32()))]);
+            items.Add(
+            [
+                .. answer.GetProperty("scores").EnumerateArray()
+                    .Select(score => new NaiveScore(score[0].GetDouble(), score[1].GetBoolean(), score[2].GetInt32())),
+            ]);
         }
 
         return items;

@@ -167,10 +167,11 @@ internal sealed class NaiveModel
         var y = new double[matrix.Length / x.Length];
         for (int o = 0; o < y.Length; o++)
         {
+            ReadOnlySpan<double> row = matrix.AsSpan(o * x.Length, x.Length);
             double sum = 0;
-            for (int i = 0; i < x.Length; i++)
+            for (int i = 0; i < row.Length; i++)
             {
-                sum += matrix[(o * x.Length) + i] * x[i];
+                sum += row[i] * x[i];
             }
 
             y[o] = sum + (bias?[o] ?? 0);

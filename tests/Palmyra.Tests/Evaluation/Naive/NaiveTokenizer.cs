@@ -4,18 +4,19 @@ using System.Text.RegularExpressions;
 
 namespace Palmyra.Tests.Evaluation.Naive;
 
-/// <summary>Byte-level BPE as section by section of its description, slowly: a regular expression for the pieces, then one merge after the other.</summary>
+/// <summary>Byte-level BPE, slowly: a regular expression for the pieces, then one merge after the other.</summary>
 /// <remarks>The expression counts UTF-16 units where letters are concerned, which is right for the texts here.</remarks>
 internal static partial class NaiveTokenizer
 {
     public const int EndOfText = 256;
 
-    // Bytes as letters: Ġ is a blank, Ċ a line feed, Ã© an é, âĢľ a curly quote. Some join what a context ends and a continuation begins with.
+    // Bytes as letters: Ġ is a blank, Ċ a line feed, Ã© an é, âĢľ a curly quote. Some join what a context ends with and what follows it.
     private static readonly string[] Merges =
     [
-        "Ġ t", "h e", "Ġt he", "Ġ a", "i n", "e r", "o n", "r e", "Ġ s", "Ġ w", "o u", "Ġ b", "Ġ h", "n d", "Ġa nd", "e d", "i t", "Ġ o",
-        "Ġo f", "a t", "Ġ i", "Ġi n", "Ġ f", "l l", "e n", "a s", "Ġw as", "Ġ m", "Ġ c", "Ġt o", "he r", "Ġ Ġ", "ĠĠ Ġ", "Ċ Ċ", "? \"", ". \"",
-        "= =", "Ã ©", "â Ģ", "âĢ ľ", "Ġ âĢľ", "' s", "Ġ '", "Ġ d", "Ġ e", "Ġ n", "Ġ r", "Ġ l", "Ġ g", "Ġ p", "Ġ y", "Ġ k", "Ċ Ġ", ", \"",
+        "Ġ t", "h e", "Ġt he", "Ġ a", "i n", "e r", "o n", "r e", "Ġ s", "Ġ w", "o u", "Ġ b", "Ġ h", "n d", "Ġa nd", "e d",
+        "i t", "Ġ o", "Ġo f", "a t", "Ġ i", "Ġi n", "Ġ f", "l l", "e n", "a s", "Ġw as", "Ġ m", "Ġ c", "Ġt o", "he r", "Ġ Ġ",
+        "ĠĠ Ġ", "Ċ Ċ", "? \"", ". \"", "= =", "Ã ©", "â Ģ", "âĢ ľ", "Ġ âĢľ", "' s", "Ġ '", "Ġ d", "Ġ e", "Ġ n", "Ġ r", "Ġ l",
+        "Ġ g", "Ġ p", "Ġ y", "Ġ k", "Ċ Ġ", ", \"",
     ];
 
     private static readonly List<string> Tokens = MakeTokens();
@@ -57,7 +58,7 @@ internal static partial class NaiveTokenizer
 
     /// <summary>The text of a token that is a blank and a word; else null.</summary>
     public static string? Word(int id) =>
-        id < Tokens.Count && Tokens[id].Length > 1 && Tokens[id][0] == 'Ġ' && Tokens[id].Skip(1).All(char.IsAsciiLetter) ? " " + Tokens[id][1..] : null;
+        id < Tokens.Count && Tokens[id] is ['Ġ', char first, .. string rest] && (first + rest).All(char.IsAsciiLetter) ? " " + first + rest : null;
 
     // The applicable merge of the lowest rank, again and again.
     private static IEnumerable<string[]> BestFirst(List<string> parts)
