@@ -91,6 +91,34 @@ public sealed class NaiveAgreementTests(ITestOutputHelper output)
         }
     }
 
+    [Theory]
+    [InlineData("today", false)]
+    [InlineData("2021", false)]
+    [InlineData("mtj", true)]
+    public async Task A_tie_with_a_lower_id_is_greedy_as_the_protocol_says(string protocol, bool isGreedy)
+    {
+        EvaluationProtocol real = EvaluationProtocol.Find(protocol)!;
+        using var folder = new NaiveFolder("gptj");
+        var untied = new NaiveEvaluation(new NaiveModel(folder.Root, protocol == "mtj"), protocol, 512);
+        string[] starts = [.. Enumerable.Range('a', 26).SelectMany(letter => new[] { $"{(char)letter}", $"the {(char)letter}" })];
+        string start = starts.First(text => NaiveTokenizer.Word(untied.Next(text)) is not null);
+        int token = untied.Next(start);
+        File.WriteAllText(folder["tie.jsonl"], $"{{\"text\":\"{start}{NaiveTokenizer.Word(token)}\"}}\n");
+
+        // Token 0 is a byte that no text here has.
+        folder.CopyLogit(token, 0);
+        var naive = new NaiveEvaluation(new NaiveModel(folder.Root, protocol == "mtj"), protocol, 512);
+        NaiveScore expected = naive.Score(NaiveTasks.Read("lambada_openai", folder["tie.jsonl"]))[0][0];
+        Assert.Equal((isGreedy, 1), (expected.IsGreedy, expected.Tokens));
+        foreach (IBackend backend in new IBackend[] { new CpuBackend(), new ReferenceBackend() })
+        {
+            using LanguageModel model = folder.Open(backend, real);
+            NaiveScore found = (await folder.Run(model, real, "lambada_openai", folder["tie.jsonl"])).Scores()[0][0];
+            Assert.Equal((expected.IsGreedy, expected.Tokens), (found.IsGreedy, found.Tokens));
+            Assert.Equal(expected.LogProbability, found.LogProbability, 1e-4);
+        }
+    }
+
     private async Task<List<List<NaiveScore>>> Compare(
         NaiveFolder folder, LanguageModel[] models, EvaluationProtocol protocol, NaiveEvaluation naive, string task, string data, int fewShot)
     {

@@ -97,7 +97,7 @@ internal sealed class NaiveEvaluation(NaiveModel model, string protocol, int voc
             int token = ids[ids.Count - count + i];
             double largest = row.Max();
             sum += row[token] - largest - Math.Log(row.Sum(value => Math.Exp(value - largest)));
-            isGreedy &= Array.IndexOf(row, largest) == token;
+            isGreedy &= protocol == "mtj" ? row[token] == largest : Array.IndexOf(row, largest) == token;
         }
 
         return new NaiveScore(sum, isGreedy, count);

@@ -34,6 +34,25 @@ internal sealed class NaiveFolder : IDisposable
 
     public string this[string name] => _folder[name];
 
+    /// <summary>Makes GPT-J's logit of one token that of another, to the bit: its row of the head and its bias are copied.</summary>
+    public void CopyLogit(int from, int to)
+    {
+        byte[] file = File.ReadAllBytes(_folder["model.safetensors"]);
+        int length = (int)BitConverter.ToInt64(file);
+        using (var header = JsonDocument.Parse(file.AsMemory(8, length)))
+        {
+            foreach (string name in new[] { "lm_head.weight", "lm_head.bias" })
+            {
+                JsonElement tensor = header.RootElement.GetProperty(name);
+                int start = 8 + length + tensor.GetProperty("data_offsets")[0].GetInt32();
+                int row = (8 + length + tensor.GetProperty("data_offsets")[1].GetInt32() - start) / tensor.GetProperty("shape")[0].GetInt32();
+                file.AsSpan(start + (from * row), row).CopyTo(file.AsSpan(start + (to * row)));
+            }
+        }
+
+        File.WriteAllBytes(_folder["model.safetensors"], file);
+    }
+
     /// <summary>The data file of a task; with <paramref name="change"/>, a copy whose lines it has changed.</summary>
     public string Data(string task, Func<IEnumerable<string>, IEnumerable<string>>? change = null)
     {
