@@ -9,9 +9,6 @@ public sealed record EvaluationOptions
     /// <summary>Solved examples in front of each item; 0 by default.</summary>
     public int FewShot { get; init; }
 
-    /// <summary>Seed of the drawing of examples; 1234 as in the harness.</summary>
-    public int FewShotSeed { get; init; } = 1234;
-
     /// <summary>Where examples are drawn from; the evaluated file itself, without the item, if null.</summary>
     public Tasks.DataFile? FewShotData { get; init; }
 

@@ -33,14 +33,23 @@ public sealed record EvaluationProtocol
     /// <summary>How matrices are stored unless the user says otherwise; null for the checkpoint's own.</summary>
     public MatrixFormat? WeightFormat { get; init; }
 
-    /// <summary>A limit takes the first items of Python's <c>random.Random(seed).shuffle</c>; null takes the file's first.</summary>
+    /// <summary>A limit takes the first items of Python's <c>random.Random(seed).shuffle</c>; null takes the file's first, and then
+    /// <see cref="FewShotSeed"/> is given.</summary>
     public int? ShuffleSeed { get; init; }
+
+    /// <summary>Seed of the generator that draws examples, item by item in the file's order; null goes on with the shuffle's, in its order.</summary>
+    public int? FewShotSeed { get; init; }
+
+    /// <summary>What stands between an example and its solution where a task has but one continuation, which begins with a space of its own.</summary>
+    public string ClozeExampleDelimiter { get; init; } = string.Empty;
 
     /// <summary>lm-evaluation-harness 0.4: today's numbers.</summary>
     public static EvaluationProtocol Today { get; } = new()
     {
         Name = "today",
         Meaning = "lm-evaluation-harness since June 2023: context and continuation encoded together, all logits.",
+        FewShotSeed = 1234,
+        ClozeExampleDelimiter = " ",
     };
 
     /// <summary>The harness of early 2021, which most rows of the card's table came from.</summary>

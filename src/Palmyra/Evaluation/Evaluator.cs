@@ -43,10 +43,11 @@ public sealed class Evaluator(ITextScorer scorer, EvaluationProtocol protocol)
         long computedBefore = scorer.TokensComputed;
 
         int count = Count(task, data, cancellation);
-        Func<int, bool> isSelected = Selection(count, options.Limit);
-        int total = Math.Min(count, options.Limit ?? count);
-        FewShotExamples? examples = options.FewShot == 0 ? null : new FewShotExamples(
-            task, options.FewShotData ?? data, options.FewShotData is null, options.FewShot, options.FewShotSeed);
+        var selection = new ItemSelection(count, options.Limit, protocol);
+        int total = selection.Order.Count;
+        FewShotExamples? examples = options.FewShot == 0
+            ? null
+            : new FewShotExamples(task, options.FewShotData ?? data, options.FewShotData is null, options.FewShot, selection);
         using EvaluationJournal? journal = options.JournalPath is null
             ? null
             : EvaluationJournal.Open(options.JournalPath, Subject(task, data, options));
@@ -99,7 +100,7 @@ public sealed class Evaluator(ITextScorer scorer, EvaluationProtocol protocol)
         {
             foreach (EvaluationItem read in task.Read(data))
             {
-                if (!isSelected(read.Index))
+                if (!selection.Contains(read.Index))
                 {
                     continue;
                 }
@@ -140,7 +141,7 @@ public sealed class Evaluator(ITextScorer scorer, EvaluationProtocol protocol)
             ["limit"] = options.Limit?.ToString(CultureInfo.InvariantCulture) ?? "none",
             ["examples"] = options.FewShot == 0
                 ? "none"
-                : string.Create(CultureInfo.InvariantCulture, $"{options.FewShot}, seed {options.FewShotSeed}, of {options.FewShotData?.Sha256 ?? "the data"}"),
+                : string.Create(CultureInfo.InvariantCulture, $"{options.FewShot} of {options.FewShotData?.Sha256 ?? "the data"}"),
         };
     }
 
@@ -154,23 +155,5 @@ public sealed class Evaluator(ITextScorer scorer, EvaluationProtocol protocol)
         }
 
         return count;
-    }
-
-    private Func<int, bool> Selection(int count, int? limit)
-    {
-        if (limit is not int most || most >= count)
-        {
-            return _ => true;
-        }
-
-        if (protocol.ShuffleSeed is not int seed)
-        {
-            return index => index < most;
-        }
-
-        int[] order = [.. Enumerable.Range(0, count)];
-        new PythonRandom(seed).Shuffle(order.AsSpan());
-        HashSet<int> first = [.. order.AsSpan(0, most)];
-        return first.Contains;
     }
 }

@@ -164,6 +164,32 @@ public sealed class EvaluatorTests : IDisposable
         Assert.StartsWith("number 5 ", ((ContinuationRequest)scorer.Asked[2]).Context, StringComparison.Ordinal);
     }
 
+    /// <summary>r = random.Random(42); r.shuffle(x := list(range(12))); then, for i in x[:5], [s for s in r.sample(range(12), 3) if s != i][:2].</summary>
+    [Fact]
+    public async Task In_2021_examples_were_drawn_in_the_shuffled_order_by_the_shuffles_generator()
+    {
+        var expected = new Dictionary<int, int[]>
+        {
+            [2] = [9, 0],
+            [5] = [3, 11],
+            [7] = [0, 11],
+            [8] = [3, 10],
+            [9] = [6, 3],
+        };
+        (EvaluationTask task, DataFile data) = await Task(TaskKind.Cloze, 12);
+        string[] words = [.. File.ReadLines(data.Path)];
+        var scorer = new InventedScorer();
+        await new Evaluator(scorer, EvaluationProtocol.Harness2021).RunAsync(task, data, new EvaluationOptions { FewShot = 2, Limit = 5 });
+        Assert.Equal(
+            expected.Select(draw => string.Concat(draw.Value.Select(shot => $"number {shot} {words[shot]}\n\n")) + $"number {draw.Key}"),
+            scorer.Asked.Cast<ContinuationRequest>().Select(request => request.Context));
+
+        // Today a solution that begins with a space gets another one in examples.
+        scorer = new InventedScorer();
+        await new Evaluator(scorer, EvaluationProtocol.Today).RunAsync(task, data, new EvaluationOptions { FewShot = 1, Limit = 1 });
+        Assert.Matches("^number [0-9]+  é[0-9]+\n\nnumber 0$", ((ContinuationRequest)scorer.Asked[0]).Context);
+    }
+
     [Fact]
     public async Task Too_few_examples_and_examples_for_texts_are_refused()
     {

@@ -123,7 +123,7 @@ public sealed class NaiveAgreementTests(ITestOutputHelper output)
         NaiveFolder folder, LanguageModel[] models, EvaluationProtocol protocol, NaiveEvaluation naive, string task, string data, int fewShot)
     {
         List<NaiveItem> items = NaiveTasks.Read(task, data);
-        items = fewShot == 0 ? items : NaiveTasks.WithTwoExamples(items);
+        items = fewShot == 0 ? items : NaiveTasks.WithTwoExamples(items, shuffled: protocol.ShuffleSeed is not null);
         List<List<NaiveScore>> expected = naive.Score(items);
         Dictionary<string, (double Value, double? Error)> metrics = NaiveEvaluation.Metrics(items, expected);
         foreach (LanguageModel model in models)

@@ -82,7 +82,7 @@ internal sealed class NaiveFolder : IDisposable
         string task,
         string path,
         int fewShot = 0,
-        int batchTokens = LocalTextScorer.DefaultBatchTokens,
+        int batchTokens = Scorer.DefaultRowsPerBatch,
         string? name = null,
         IProgress<EvaluationProgress>? progress = null)
     {

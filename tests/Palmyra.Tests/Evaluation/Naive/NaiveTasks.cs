@@ -33,13 +33,16 @@ internal static class NaiveTasks
     };
 
     /// <summary>Two solved examples in front of each of ten items.</summary>
-    public static List<NaiveItem> WithTwoExamples(List<NaiveItem> items)
+    public static List<NaiveItem> WithTwoExamples(List<NaiveItem> items, bool shuffled)
     {
-        // Python: r = random.Random(1234); [r.sample(range(10), 3) for _ in range(10)]
-        int[][] drawn =
-        [
-            [7, 1, 0], [1, 0, 9], [1, 5, 3], [0, 9, 8], [5, 7, 8], [2, 1, 9], [1, 0, 7], [3, 1, 7], [1, 9, 0], [4, 8, 1],
-        ];
+        // Python: r = random.Random(1234); [r.sample(range(10), 3) for i in range(10)]
+        // or: r = random.Random(42); r.shuffle(x := list(range(10))); d = {i: r.sample(range(10), 3) for i in x}; [d[i] for i in range(10)]
+        int[][] drawn = shuffled
+            ? [[1, 6, 9], [5, 9, 4], [3, 8, 0], [0, 1, 3], [3, 5, 1], [3, 7, 4], [0, 2, 6], [9, 6, 0], [8, 3, 6], [5, 4, 2]]
+            :
+            [
+                [7, 1, 0], [1, 0, 9], [1, 5, 3], [0, 9, 8], [5, 7, 8], [2, 1, 9], [1, 0, 7], [3, 1, 7], [1, 9, 0], [4, 8, 1],
+            ];
         var result = new List<NaiveItem>();
         for (int i = 0; i < items.Count; i++)
         {
