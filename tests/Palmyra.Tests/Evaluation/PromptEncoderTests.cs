@@ -45,6 +45,14 @@ public sealed class PromptEncoderTests : IDisposable
     }
 
     [Fact]
+    public void Mesh_transformer_jax_starts_with_end_of_text_and_repairs_what_it_reads()
+    {
+        TokenRequest request = Encode(EvaluationProtocol.MeshTransformerJax, "\u201CIt\u2019s", " \uFB01ne\u2026");
+        Assert.Equal([EndOfText, .. Ids("\"It's")], request.Ids[..request.ContextLength].ToArray());
+        Assert.Equal(Ids(" fine..."), request.Continuation.ToArray());
+    }
+
+    [Fact]
     public void An_empty_context_is_one_token()
     {
         foreach (EvaluationProtocol protocol in new[] { EvaluationProtocol.Today, EvaluationProtocol.Harness2021, Unrepaired })
