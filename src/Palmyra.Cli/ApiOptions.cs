@@ -38,6 +38,11 @@ internal sealed class ApiOptions
 
     public void AddTo(Command command)
     {
+        foreach (Option option in new Option[] { _address, _model, _tokenizer, _key })
+        {
+            CommandOption.RequireText(option, option == _tokenizer ? "a path" : "a text");
+        }
+
         command.Add(_address);
         foreach (Option option in Others)
         {
@@ -85,6 +90,7 @@ internal sealed class ApiOptions
             Concurrency = parsed.GetValue(_concurrency),
             BatchSize = parsed.GetValue(_batch),
             ApiKey = Environment.GetEnvironmentVariable(parsed.GetValue(_key)!),
+            KeySource = parsed.GetValue(_key)!,
         });
     }
 }

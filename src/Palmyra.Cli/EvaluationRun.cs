@@ -3,22 +3,30 @@ using System.Globalization;
 using System.Text;
 using Palmyra.Cards;
 using Palmyra.Checkpoints;
+using Palmyra.Diagnostics;
 using Palmyra.Evaluation;
 using Palmyra.Evaluation.Reports;
 using Palmyra.Evaluation.Scoring;
 using Palmyra.Evaluation.Tasks;
+using Palmyra.Models;
 using Palmyra.Storyteller;
+using Palmyra.Tokenization;
 
 namespace Palmyra.Cli;
 
 /// <summary>What <c>eval</c> does once its arguments are read: each model opened in turn, each task run on it, tables at the end.</summary>
 internal sealed class EvaluationRun
 {
+    // Tasks of all models, and how many of them have begun.
+    private int _count;
+    private int _number;
+
     public required IReadOnlyList<string> Models { get; init; }
 
     public required IReadOnlyList<EvaluationTask> Tasks { get; init; }
 
-    public required string? DataFolder { get; init; }
+    /// <summary>The folder of data files, or the file of the only task.</summary>
+    public required string? Data { get; init; }
 
     public required EvaluationProtocol Protocol { get; init; }
 
@@ -45,9 +53,6 @@ internal sealed class EvaluationRun
     public required IReadOnlyList<string> With { get; init; }
 
     public required bool Json { get; init; }
-
-    // Where answers lie while a run lasts.
-    private string? AnswersFolder => Output is null ? null : Output + ".answers";
 
     /// <summary>The tasks the options name, each once.</summary>
     public static IReadOnlyList<EvaluationTask> TasksOf(string? names, IReadOnlyList<string> files, string defaults)
@@ -90,46 +95,112 @@ internal sealed class EvaluationRun
 
     public async Task<int> RunAsync(ParseResult parsed, ModelOptions options, ApiOptions api, CancellationToken cancellation)
     {
-        (EvaluationTask Task, DataFile Data, DataFile? Examples)[] tasks = await OpenDataAsync(cancellation).ConfigureAwait(false);
-        Dictionary<string, double> trainTokens = ReadTrainTokens();
+        // Whatever would fail at the end of a night fails here.
+        CheckOutputs();
         ModelResults[] earlier = [.. With.SelectMany(file => ReportFile.Read(file).Models)];
-        if (Fresh && Directory.Exists(AnswersFolder))
+        PlannedTask[] tasks = await OpenDataAsync(cancellation).ConfigureAwait(false);
+        PlannedModel[] models = [.. (Models.Count == 0 && !api.IsAsked(parsed) ? [DefaultModel.Folder] : Models).Select(folder => Plan(parsed, options, folder))];
+        if (models.GroupBy(model => model.Folder).FirstOrDefault(group => group.Count() > 1) is { } twice)
         {
-            Directory.Delete(AnswersFolder, recursive: true);
+            throw new UsageException($"The model '{twice.Key}' is named twice.");
         }
 
-        string[] folders = [.. Models.Count == 0 && !api.IsAsked(parsed) ? [DefaultModel.Folder] : Models];
+        using ITextScorer? remote = api.IsAsked(parsed) ? api.Open(parsed, options, Protocol) : null;
+        Dictionary<string, double> trainTokens = ReadTrainTokens(
+            [.. models.Select(model => model.Name), .. remote is null ? Array.Empty<string>() : [remote.Description.Name]]);
+        using AnswersFolder? answers = Output is null ? null : AnswersFolder.Open(Output);
         var results = new List<ModelResults>();
-        foreach (string folder in folders)
+        _count = tasks.Length * (models.Length + (remote is null ? 0 : 1));
+        try
         {
-            string name;
-            using (Checkpoint checkpoint = ModelOptions.OpenCheckpoint(folder))
+            foreach (PlannedModel planned in models)
             {
-                name = checkpoint.Name;
+                using LanguageModel model = options.Open(parsed, planned.Folder, cancellation, Protocol.WeightFormat);
+                using var scorer = new LocalTextScorer(model, Protocol, BatchTokens ?? Scorer.DefaultRowsPerBatch, planned.Name);
+                FrontMatter head = FrontMatter.Read(model.Folder);
+                Run(scorer, scorer.Description with
+                {
+                    TrainingTokens = trainTokens.TryGetValue(planned.Name, out double given) ? given : head.TrainingTokens,
+                    IsPublic = head.IsPublic,
+                    DatasetGigabytes = head.DatasetGigabytes,
+                });
             }
 
-            using LanguageModel model = options.Open(parsed, folder, cancellation, Protocol.WeightFormat);
-            using var scorer = new LocalTextScorer(model, Protocol, BatchTokens ?? Scorer.DefaultRowsPerBatch, name);
-            double? known = trainTokens.TryGetValue(name, out double given) ? given : FrontMatter.Read(model.Folder).TrainingTokens;
-            results.Add(Run(scorer, scorer.Description with { TrainingTokens = known }, tasks, cancellation));
+            if (remote is not null)
+            {
+                Run(remote, remote.Description with
+                {
+                    TrainingTokens = trainTokens.TryGetValue(remote.Description.Name, out double given) ? given : null,
+                });
+            }
+        }
+        catch (PalmyraException) when (results.Exists(model => model.Tasks.Count > 0))
+        {
+            // What was measured is shown all the same; the reason follows on stderr.
+            Show(new EvaluationReport([.. earlier, .. results]));
+            throw;
         }
 
-        if (api.IsAsked(parsed))
+        if (Output is not null)
         {
-            using ITextScorer scorer = api.Open(parsed, options, Protocol);
-            results.Add(Run(scorer, scorer.Description, tasks, cancellation));
+            ReportFile.Write(Output, new EvaluationReport(results));
         }
 
-        Write(new EvaluationReport([.. earlier, .. results]), new EvaluationReport(results));
-        if (!KeepAnswers && Directory.Exists(AnswersFolder))
+        Show(new EvaluationReport([.. earlier, .. results]));
+        if (!KeepAnswers)
         {
-            Directory.Delete(AnswersFolder, recursive: true);
+            answers?.DeleteJournals();
         }
 
         return ExitCode.Done;
+
+        void Run(ITextScorer scorer, ModelDescription model)
+        {
+            var finished = new List<TaskResult>();
+            results.Add(new ModelResults(model, finished));
+            foreach (PlannedTask task in tasks)
+            {
+                finished.Add(RunTask(scorer, model, task, answers, cancellation));
+            }
+        }
     }
 
-    private async Task<(EvaluationTask Task, DataFile Data, DataFile? Examples)[]> OpenDataAsync(CancellationToken cancellation)
+    private void CheckOutputs()
+    {
+        foreach ((string? path, string option) in new[] { (Output, "--output"), (Chart, "--chart") })
+        {
+            if (path is not null)
+            {
+                OutputFile.Check(path, option);
+            }
+        }
+
+        string? chart = Chart is null ? null : Path.GetFullPath(Chart);
+        if (chart is not null && With.Append(Output).Any(other => other is not null && Path.GetFullPath(other) == chart))
+        {
+            throw new UsageException($"--chart would overwrite results: '{Chart}' is also the name of --output or --with.");
+        }
+    }
+
+    private PlannedModel Plan(ParseResult parsed, ModelOptions options, string folder)
+    {
+        using Checkpoint checkpoint = ModelOptions.OpenCheckpoint(folder);
+        if (!checkpoint.HasWeights)
+        {
+            throw new CheckpointException($"{checkpoint.Folder}: the folder has no weights.");
+        }
+
+        GptTokenizer tokenizer = GptTokenizer.Open(checkpoint.Folder, new TokenizerOptions { SplitPattern = parsed.GetValue(options.SplitRegex) });
+        int rows = ModelConfigReader.ReadFile(checkpoint.ConfigPath).VocabularySize;
+        if (tokenizer.VocabularySize > rows)
+        {
+            Terminal.Note($"{checkpoint.Name}: the tokenizer has {Columns.Count(tokenizer.VocabularySize)} tokens, the model {Columns.Count(rows)}; a text that uses the others cannot be scored.");
+        }
+
+        return new PlannedModel(checkpoint.Folder, checkpoint.Name);
+    }
+
+    private async Task<PlannedTask[]> OpenDataAsync(CancellationToken cancellation)
     {
         if (FewShotFiles.Keys.FirstOrDefault(name => Tasks.All(task => task.Name != name)) is string stranger)
         {
@@ -141,39 +212,49 @@ internal sealed class EvaluationRun
             throw new UsageException("--fewshot-file is for --num-fewshot, which is not given.");
         }
 
-        var opened = new List<(EvaluationTask, DataFile, DataFile?)>();
+        var opened = new List<PlannedTask>();
         foreach (EvaluationTask task in Tasks)
         {
-            string path = (task as CustomTask)?.DataPath
-                ?? Evaluation.Tasks.DataFolder.Find(
-                    DataFolder ?? throw new UsageException($"{task.Name} needs its data: --data DIR, where one of {string.Join(", ", task.FileNames)} lies."),
-                    task);
-            DataFile data = await DataFile.OpenAsync(path, task, cancellation).ConfigureAwait(false);
+            DataFile data = await DataFile.OpenAsync(PathOf(task), task, cancellation).ConfigureAwait(false);
             DataFile? examples = FewShotFiles.TryGetValue(task.Name, out string? file)
                 ? await DataFile.OpenAsync(file, task, cancellation).ConfigureAwait(false)
                 : null;
-            opened.Add((task, data, examples));
+            var settings = new EvaluationOptions { Limit = Limit, FewShot = FewShot, FewShotData = examples };
+            settings = BootstrapIterations is int iterations ? settings with { BootstrapIterations = iterations } : settings;
+            Evaluator.Check(Protocol, task, data, settings, cancellation);
+            opened.Add(new PlannedTask(task, data, settings));
         }
 
         return [.. opened];
     }
 
-    private Dictionary<string, double> ReadTrainTokens()
+    private string PathOf(EvaluationTask task)
+    {
+        if (task is CustomTask own)
+        {
+            return own.DataPath;
+        }
+
+        string files = task.FileNames.Count == 0 ? "the file to score" : $"the folder where one of {string.Join(", ", task.FileNames)} lies";
+        string data = Data ?? throw new UsageException($"{task.Name} needs its data: --data, {files}.");
+        return !File.Exists(data) ? DataFolder.Find(data, task)
+            : Tasks.Count == 1 ? data
+            : throw new UsageException($"--data names a file, '{data}', which serves one task; {Tasks.Count} are asked for. Give the folder.");
+    }
+
+    private Dictionary<string, double> ReadTrainTokens(IReadOnlyList<string> names)
     {
         if (TrainTokens is [string only] && !only.Contains('=', StringComparison.Ordinal))
         {
-            return Models.Count <= 1
-                ? new Dictionary<string, double> { [NameOf(Models.FirstOrDefault() ?? DefaultModel.Folder)] = Tokens(only) }
+            return names is [string name]
+                ? new Dictionary<string, double> { [name] = Tokens(only) }
                 : throw new UsageException($"--train-tokens was expected to be NAME=N with several models; found '{only}'.");
         }
 
-        return Named(TrainTokens, "--train-tokens", "NAME=N").ToDictionary(pair => pair.Key, pair => Tokens(pair.Value));
-
-        static string NameOf(string folder)
-        {
-            using Checkpoint checkpoint = ModelOptions.OpenCheckpoint(folder);
-            return checkpoint.Name;
-        }
+        IReadOnlyDictionary<string, string> named = Named(TrainTokens, "--train-tokens", "NAME=N");
+        return named.Keys.FirstOrDefault(name => !names.Contains(name)) is string stranger
+            ? throw new UsageException($"--train-tokens names '{stranger}', which is no model of this run.{Nearest.Suggest(stranger, names)} They are {string.Join(", ", names)}.")
+            : named.ToDictionary(pair => pair.Key, pair => Tokens(pair.Value));
 
         static double Tokens(string text) =>
             double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double tokens) && tokens > 0 && double.IsFinite(tokens)
@@ -181,65 +262,38 @@ internal sealed class EvaluationRun
                 : throw new UsageException($"--train-tokens was expected to be a positive number such as 402e9; found '{text}'.");
     }
 
-    private ModelResults Run(
-        ITextScorer scorer, ModelDescription model, IEnumerable<(EvaluationTask Task, DataFile Data, DataFile? Examples)> tasks, CancellationToken cancellation)
+    private TaskResult RunTask(
+        ITextScorer scorer, ModelDescription model, PlannedTask task, AnswersFolder? answers, CancellationToken cancellation)
     {
-        var evaluator = new Evaluator(scorer, Protocol);
-        var results = new List<TaskResult>();
-        foreach ((EvaluationTask task, DataFile data, DataFile? examples) in tasks)
-        {
-            var settings = new EvaluationOptions
-            {
-                Limit = Limit,
-                FewShot = FewShot,
-                FewShotData = examples,
-                JournalPath = AnswersFolder is string folder ? Path.Combine(folder, $"{FileName(model.Name)}.{FileName(task.Name)}.jsonl") : null,
-            };
-            settings = BootstrapIterations is int iterations ? settings with { BootstrapIterations = iterations } : settings;
-            DateTimeOffset started = DateTimeOffset.UtcNow;
-            results.Add(Terminal.WithProgress<TaskResult, EvaluationProgress>(
-                $"{model.Name}: {task.Name}",
-                step => Describe(model.Name, step, DateTimeOffset.UtcNow - started),
-                progress => evaluator.RunAsync(task, data, settings, progress, cancellation).GetAwaiter().GetResult()));
-        }
-
-        return new ModelResults(model, results);
+        // Two folders of one name are two models.
+        string subject = model.Digest is string digest ? $"{model.Name}-{digest[..8]}" : model.Name;
+        EvaluationOptions settings = task.Settings with { JournalPath = answers?.Journal(subject, task.Task.Name, Fresh) };
+        var line = new EvaluationProgressLine(model.Name, ++_number, _count);
+        return Terminal.WithProgress<TaskResult, EvaluationProgress>(
+            $"{model.Name}: {task.Task.Name}",
+            line.Describe,
+            progress => new Evaluator(scorer).RunAsync(task.Task, task.Data, settings, progress, cancellation).GetAwaiter().GetResult());
     }
 
-    private static (double Share, string Title) Describe(string model, EvaluationProgress step, TimeSpan passed)
+    private void Show(EvaluationReport report)
     {
-        string main = step.Main is MetricValue metric
-            ? string.Create(CultureInfo.InvariantCulture, $"  {metric.Name} {metric.Value:G4}")
-            : string.Empty;
-        string speed = step.TokensComputed > 0 ? $"  {Columns.Count((long)(step.TokensComputed / passed.TotalSeconds))} tokens/s" : string.Empty;
-        string items = $"{Columns.Count(step.Done)} of {Columns.Count(step.Total)}";
-        return (step.Total == 0 ? 1 : (double)step.Done / step.Total, $"{model}: {step.Task}  {items}{main}{speed}");
-    }
-
-    private void Write(EvaluationReport shown, EvaluationReport results)
-    {
-        if (Output is not null)
-        {
-            ReportFile.Write(Output, results);
-        }
-
         if (Chart is not null)
         {
-            byte[] picture = Encoding.UTF8.GetBytes(ReportChart.Draw(shown));
+            byte[] picture = Encoding.UTF8.GetBytes(ReportChart.Draw(report));
             AtomicFiles.Write(Chart, stream => stream.Write(picture));
         }
 
         if (Json)
         {
-            Terminal.Json(writer => ReportFile.Write(writer, shown));
+            Terminal.Json(writer => ReportFile.Write(writer, report));
             return;
         }
 
-        Console.Out.WriteLine(ReportTable.Card(shown));
-        Console.Out.WriteLine(ReportTable.Full(shown));
+        Console.Out.WriteLine(ReportTable.Card(report));
+        Console.Out.WriteLine(ReportTable.Full(report));
     }
 
-    // An id has slashes, and a custom task may be called anything.
-    private static string FileName(string name) =>
-        string.Concat(name.Select(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '_' or '.' ? letter : '-'));
+    private sealed record PlannedModel(string Folder, string Name);
+
+    private sealed record PlannedTask(EvaluationTask Task, DataFile Data, EvaluationOptions Settings);
 }

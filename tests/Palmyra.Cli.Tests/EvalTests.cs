@@ -49,14 +49,15 @@ public sealed class EvalTests : IDisposable
     public void A_killed_run_continues_and_gives_the_same_results()
     {
         string[] arguments = ["eval", "--data", Data, "--tasks", "hellaswag", "--backend", "reference", "--output", this["killed.json"], "--keep-answers"];
-        string journal = Path.Combine(this["killed.json.answers"], "storyteller.hellaswag.jsonl");
+        string journal = string.Empty;
         using (Process process = CommandLine.Start([.. arguments, "--batch-tokens", "1"]))
         {
             // Its first line has some 450 bytes, an item's answers some 130; the plain loops take long for ten.
-            var file = new FileInfo(journal);
-            for (int i = 0; i < 600 && !process.HasExited && (!file.Exists || file.Length < 800); i++, file.Refresh())
+            for (int i = 0; i < 600 && !process.HasExited && (journal.Length == 0 || new FileInfo(journal).Length < 800); i++)
             {
                 Thread.Sleep(50);
+                journal = !Directory.Exists(this["killed.json.answers"]) ? string.Empty
+                    : Directory.GetFiles(this["killed.json.answers"], "storyteller-*.hellaswag.jsonl").SingleOrDefault() ?? string.Empty;
             }
 
             process.Kill();
@@ -82,6 +83,58 @@ public sealed class EvalTests : IDisposable
         Assert.Equal(0, CommandLine.Run(arguments).ExitCode);
         CommandLine.Run([.. arguments, "--dtype", "q8"]).Refuses(1, "its weights is f16, this run's is q8");
         Assert.Equal(0, CommandLine.Run([.. arguments, "--dtype", "q8", "--fresh"]).ExitCode);
+    }
+
+    [Fact]
+    public void Only_a_runs_own_answers_are_deleted()
+    {
+        Directory.CreateDirectory(this["results.json.answers"]);
+        File.WriteAllText(Path.Combine(this["results.json.answers"], "notes.txt"), "precious");
+        Assert.Equal(0, CommandLine.Run("eval", "--data", Data, "--tasks", "winogrande", "--output", this["results.json"], "--fresh").ExitCode);
+        Assert.Equal(["notes.txt"], Directory.GetFiles(this["results.json.answers"]).Select(path => Path.GetFileName(path)));
+
+        // While another run has the folder.
+        using var held = new FileStream(Path.Combine(this["results.json.answers"], "lock"), FileMode.Create, FileAccess.ReadWrite, FileShare.None);
+        CommandLine.Run("eval", "--data", Data, "--tasks", "winogrande", "--output", this["results.json"]).Refuses(1, "another evaluation is writing");
+    }
+
+    [Fact]
+    public void Two_models_of_one_name_are_told_apart_and_one_model_twice_is_refused()
+    {
+        string copy = Path.Combine(_folder, "copy", "storyteller");
+        Assert.Equal(0, CommandLine.Run("quantize", "src/Palmyra.Storyteller/storyteller", copy).ExitCode);
+        string[] arguments = ["eval", "src/Palmyra.Storyteller/storyteller", copy, "--data", Data, "--tasks", "winogrande"];
+        RunResult result = CommandLine.Run([.. arguments, "--output", this["two.json"], "--train-tokens", "storyteller=1e6"]);
+        Assert.Equal(0, result.ExitCode);
+        Assert.Equal(2, Results(this["two.json"]).GetProperty("models").GetArrayLength());
+        CommandLine.Run(["eval", copy, copy, "--data", Data]).Refuses(2, "is named twice");
+    }
+
+    /// <summary>Nothing may take a night and then fail on what could be seen at once.</summary>
+    [Fact]
+    public void What_would_fail_at_the_end_fails_at_the_beginning()
+    {
+        string[] run = ["eval", "--data", Data, "--tasks", "lambada"];
+        CommandLine.Run([.. run, "--output", this["no/such.json"]]).Refuses(2, "--output");
+        CommandLine.Run([.. run, "--chart", this["no/such.svg"]]).Refuses(2, "--chart");
+        CommandLine.Run([.. run, "--chart", _folder]).Refuses(2, "--chart");
+        CommandLine.Run([.. run, "--output", this["a"], "--chart", this["a"]]).Refuses(2, "--chart would overwrite results");
+        CommandLine.Run(["eval", "src/Palmyra.Storyteller/storyteller", Fixtures.Path("models/gptj"), "--data", Data]).Refuses(1, "tokenizer");
+        CommandLine.Run(["eval", "--data", Data, "--tasks", "piqa,wikitext", "--num-fewshot", "1"]).Refuses(1, "scores whole texts");
+        CommandLine.Run([.. run, "--train-tokens", "storytellr=1e6"]).Refuses(2, "which is no model of this run. Did you mean 'storyteller'?");
+        CommandLine.Run([.. run, "--output", ""]).Refuses(2, "--output was expected to be a path; found an empty text.");
+        Assert.Empty(Directory.GetFileSystemEntries(_folder));
+    }
+
+    [Fact]
+    public void A_single_tasks_data_may_be_named_by_its_file()
+    {
+        string text = this["story.txt"];
+        File.WriteAllText(text, "Once upon a time there was an old keeper of a lamp. He lit it every night.");
+        JsonElement task = CommandLine.Run("eval", "--tasks", "text", "--data", text, "--json").JsonLines().Single()
+            .GetProperty("models")[0].GetProperty("tasks")[0];
+        Assert.Equal("word_perplexity", task.GetProperty("metrics")[0].GetProperty("name").GetString());
+        CommandLine.Run("eval", "--tasks", "text,piqa", "--data", text).Refuses(2, "which serves one task");
     }
 
     [Fact]

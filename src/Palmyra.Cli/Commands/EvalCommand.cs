@@ -20,7 +20,7 @@ internal static class EvalCommand
         var list = CommandOption.Flag("--list", "List tasks and protocols, and the data files looked for.");
         var tasks = CommandOption.Value<string?>("--tasks", $"Tasks, with commas between; {DefaultTasks} by default.", "NAMES");
         var taskFiles = CommandOption.Value<string[]>("--task-file", "A task of your own, described in JSON; may be repeated.", "FILE");
-        var data = CommandOption.Value<string?>("--data", "The folder that holds the tasks' data files, itself or in folders of its own.", "DIR");
+        var data = CommandOption.Value<string?>("--data", "The folder that holds the tasks' data files, itself or in folders of its own; or the file of a single task.", "DIR|FILE");
         var protocol = CommandOption.Choice(
             "--protocol", "Whose numbers: the harness's of today or of 2021, or mesh-transformer-jax's.",
             [.. EvaluationProtocol.All.Select(known => known.Name)]);
@@ -33,11 +33,11 @@ internal static class EvalCommand
         var trained = CommandOption.Value<string[]>(
             "--train-tokens", "Tokens a model was trained on, for the column of training FLOPs; NAME=N where there are several. May be repeated.", "N");
         var output = CommandOption.Value<string?>(
-            "--output", "Write results as JSON. Answers are kept beside it while it runs, so that a killed run continues.", "FILE");
+            "--output", "Write this run's results as JSON. Answers are kept beside it while it runs, so that a killed run continues.", "FILE");
         var fresh = CommandOption.Flag("--fresh", "Throw away what an interrupted run left, and start anew.");
         var keep = CommandOption.Flag("--keep-answers", "Leave every item's answers beside --output, a JSON line each.");
         var chart = CommandOption.Value<string?>("--chart", "Draw the results as SVG.", "FILE");
-        var with = CommandOption.Value<string[]>("--with", "Show earlier results beside these; may be repeated.", "RESULTS");
+        var with = CommandOption.Value<string[]>("--with", "Show earlier results beside these, in tables, chart and --json; may be repeated.", "RESULTS");
         var json = CommandOption.Json("Write the results as JSON instead of tables.");
         var options = new ModelOptions();
         var api = new ApiOptions();
@@ -48,6 +48,11 @@ internal static class EvalCommand
         options.AddTo(command, model: false);
         command.Add(options.SplitRegex);
         api.AddTo(command);
+        foreach (Option option in new Option[] { taskFiles, data, shotFiles, output, chart, with })
+        {
+            CommandOption.RequireText(option);
+        }
+
         CommandOption.Between(limit, 1);
         CommandOption.Between(shots, 0);
         CommandOption.Between(batch, 1);
@@ -71,7 +76,7 @@ internal static class EvalCommand
             {
                 Models = parsed.GetValue(models) ?? [],
                 Tasks = EvaluationRun.TasksOf(parsed.GetValue(tasks), parsed.GetValue(taskFiles) ?? [], DefaultTasks),
-                DataFolder = parsed.GetValue(data),
+                Data = parsed.GetValue(data),
                 Protocol = EvaluationProtocol.Find(parsed.GetValue(protocol)!)!,
                 Limit = parsed.GetValue(limit),
                 FewShot = parsed.GetValue(shots) ?? 0,

@@ -1,6 +1,4 @@
-using System.Text;
 using System.Text.Json;
-using Palmyra.Checkpoints;
 using Palmyra.Diagnostics;
 using Palmyra.Evaluation.Scoring;
 
@@ -9,10 +7,13 @@ namespace Palmyra.Evaluation;
 /// <summary>The answers of a run as they come, one JSON line an item, so that an interrupted run goes on where it stopped.</summary>
 /// <remarks>
 /// The first line says what the answers depend on; a journal of anything else is refused. Log-probabilities are written so that they read
-/// back to the same bits. A line that a killed process left half-written is cut off.
+/// back to the same bits. A line that a killed process left half-written is cut off; a file that is no journal stays as it is.
 /// </remarks>
 internal sealed class EvaluationJournal : IDisposable
 {
+    /// <summary>What a user does about a journal that does not fit.</summary>
+    public const string Cure = "start anew with --fresh, or give another name for the results";
+
     private const string Format = "palmyra-journal/1";
 
     // A line is an item's answers: some hundred bytes. What is far longer is not one.
@@ -41,11 +42,13 @@ internal sealed class EvaluationJournal : IDisposable
         try
         {
             Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
-            stream = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+
+            // Unbuffered: a line is in the file when Write returns, and a failed one is not tried again on disposal.
+            stream = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            throw new EvaluationException($"{path}: the journal of answers cannot be opened; is another evaluation writing it? {failure.Message}", failure);
+            throw new EvaluationException($"{path}: the journal of answers cannot be opened: {failure.Message}", failure);
         }
 
         var journal = new EvaluationJournal(path, stream);
@@ -53,6 +56,11 @@ internal sealed class EvaluationJournal : IDisposable
         {
             journal.Read(subject);
             return journal;
+        }
+        catch (IOException failure)
+        {
+            journal.Dispose();
+            throw new EvaluationException($"{path}: the journal of answers cannot be used: {failure.Message}", failure);
         }
         catch
         {
@@ -62,32 +70,41 @@ internal sealed class EvaluationJournal : IDisposable
     }
 
     /// <summary>Writes an item's answers; they are in the file when this returns.</summary>
-    public void Add(ItemScore answers) => WriteLine(writer =>
+    public void Add(ItemScore answers)
     {
-        writer.WriteStartObject();
-        writer.WriteNumber("item", answers.Item);
-        writer.WriteStartArray("scores");
-        foreach (RequestScore score in answers.Scores)
+        Compose(writer =>
         {
-            writer.WriteStartArray();
-            writer.WriteNumberValue(score.LogProbability);
-            writer.WriteBooleanValue(score.IsGreedy);
-            writer.WriteNumberValue(score.Tokens);
-            writer.WriteEndArray();
-        }
+            writer.WriteStartObject();
+            writer.WriteNumber("item", answers.Item);
+            writer.WriteStartArray("scores");
+            foreach (RequestScore score in answers.Scores)
+            {
+                writer.WriteStartArray();
+                writer.WriteNumberValue(score.LogProbability);
+                writer.WriteBooleanValue(score.IsGreedy);
+                writer.WriteNumberValue(score.Tokens);
+                if (score.IsCut)
+                {
+                    writer.WriteBooleanValue(true);
+                }
 
-        writer.WriteEndArray();
-        writer.WriteEndObject();
-    });
+                writer.WriteEndArray();
+            }
+
+            writer.WriteEndArray();
+            writer.WriteEndObject();
+        });
+        Append();
+    }
 
     public void Dispose() => _stream.Dispose();
 
     private void Read(IReadOnlyDictionary<string, string> subject)
     {
-        using var lines = new StreamReader(_stream, Encoding.UTF8, detectEncodingFromByteOrderMarks: false, leaveOpen: true);
         long end = 0;
         int number = 0;
-        foreach (string line in WholeLines(lines))
+        var rest = new MemoryStream();
+        foreach (ReadOnlyMemory<byte> line in WholeLines(rest))
         {
             number++;
             if (number == 1)
@@ -99,102 +116,121 @@ internal sealed class EvaluationJournal : IDisposable
                 Found.Enqueue(ParseAnswers(line, number));
             }
 
-            end += Encoding.UTF8.GetByteCount(line) + 1;
+            end += line.Length + 1;
+        }
+
+        ComposeHeader(subject);
+        if (number == 0 && !_line.GetBuffer().AsSpan(0, (int)_line.Length).StartsWith(rest.GetBuffer().AsSpan(0, (int)rest.Length)))
+        {
+            throw NoJournal();
         }
 
         _stream.SetLength(end);
         _stream.Seek(end, SeekOrigin.Begin);
         if (number == 0)
         {
-            WriteLine(writer =>
-            {
-                writer.WriteStartObject();
-                writer.WriteString("format", Format);
-                foreach ((string name, string value) in subject)
-                {
-                    writer.WriteString(name, value);
-                }
-
-                writer.WriteEndObject();
-            });
+            Append();
         }
     }
 
-    // ReadLine would return what stands after the last line break too, whole or not.
-    private IEnumerable<string> WholeLines(StreamReader reader)
+    // Bytes and not letters: where the file is cut depends on them.
+    private IEnumerable<ReadOnlyMemory<byte>> WholeLines(MemoryStream rest)
     {
-        var line = new StringBuilder();
-        for (int letter = reader.Read(); letter >= 0; letter = reader.Read())
+        var part = new byte[1 << 16];
+        for (int count = _stream.Read(part); count > 0; count = _stream.Read(part))
         {
-            if (letter == '\n')
+            int start = 0;
+            for (int at = Array.IndexOf(part, (byte)'\n', 0, count); at >= 0; at = Array.IndexOf(part, (byte)'\n', start, count - start))
             {
-                yield return line.ToString();
-                line.Clear();
+                rest.Write(part, start, at - start);
+                yield return rest.GetBuffer().AsMemory(0, (int)rest.Length);
+                rest.SetLength(0);
+                start = at + 1;
             }
-            else if (line.Append((char)letter).Length > LongestLine)
+
+            rest.Write(part, start, count - start);
+            if (rest.Length > LongestLine)
             {
-                throw new EvaluationException($"{_path}: a line of more than {LongestLine} letters is no journal's; give another name for the results.");
+                throw NoJournal();
             }
         }
     }
 
-    private void CheckSubject(string line, IReadOnlyDictionary<string, string> subject)
+    private void CheckSubject(ReadOnlyMemory<byte> line, IReadOnlyDictionary<string, string> subject)
     {
-        using JsonDocument document = Parse(line, 1);
-        JsonElement root = document.RootElement;
-        if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("format", out JsonElement format)
-            || format.ValueKind != JsonValueKind.String || format.GetString() != Format)
-        {
-            throw new EvaluationException($"{_path}: expected a journal of answers ({Format}); the file is something else and stays as it is.");
-        }
-
-        foreach ((string name, string value) in subject)
-        {
-            string found = root.TryGetProperty(name, out JsonElement element) && element.ValueKind == JsonValueKind.String
-                ? element.GetString()!
-                : "nothing";
-            if (found != value)
-            {
-                throw new EvaluationException(
-                    $"{_path}: the answers in this journal are of another run: its {name} is {found}, this run's is {value}; "
-                    + "start afresh, or give another name for the results.");
-            }
-        }
-    }
-
-    private ItemScore ParseAnswers(string line, int number)
-    {
-        using JsonDocument document = Parse(line, number);
+        JsonDocument document;
         try
         {
-            JsonElement root = document.RootElement;
-            return new ItemScore(
-                root.GetProperty("item").GetInt32(),
-                [.. root.GetProperty("scores").EnumerateArray().Select(score => new RequestScore(
-                    score[0].GetDouble(), score[1].GetBoolean(), score[2].GetInt32()))]);
-        }
-        catch (Exception failure) when (failure is InvalidOperationException or KeyNotFoundException or FormatException or IndexOutOfRangeException)
-        {
-            throw Damaged(number, failure);
-        }
-    }
-
-    private JsonDocument Parse(string line, int number)
-    {
-        try
-        {
-            return JsonDocument.Parse(line);
+            document = JsonDocument.Parse(line);
         }
         catch (JsonException failure)
         {
-            throw Damaged(number, failure);
+            throw NoJournal(failure);
+        }
+
+        using (document)
+        {
+            JsonElement root = document.RootElement;
+            if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("format", out JsonElement format) || !format.ValueEquals(Format))
+            {
+                throw NoJournal();
+            }
+
+            foreach ((string name, string value) in subject)
+            {
+                if (!root.TryGetProperty(name, out JsonElement found) || !found.ValueEquals(value))
+                {
+                    throw new EvaluationException(
+                        $"{_path}: the answers in this journal are of another run: its {name} is {(found.ValueKind == JsonValueKind.Undefined ? "not stated" : found.GetRawText().Trim('"'))}, "
+                        + $"this run's is {value}; {Cure}.");
+                }
+            }
         }
     }
 
-    private EvaluationException Damaged(int line, Exception failure) =>
-        new($"{_path}: line {line} of the journal is damaged; start afresh. {failure.Message}", failure);
+    private ItemScore ParseAnswers(ReadOnlyMemory<byte> line, int number)
+    {
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(line);
+            JsonElement root = document.RootElement;
+            return new ItemScore(root.GetProperty("item").GetInt32(), [.. root.GetProperty("scores").EnumerateArray().Select(Score)]);
+        }
+        catch (Exception failure) when (failure
+            is JsonException or InvalidOperationException or KeyNotFoundException or FormatException or IndexOutOfRangeException)
+        {
+            throw new EvaluationException($"{_path}: line {number} of the journal is damaged; {Cure}. {failure.Message}", failure);
+        }
+    }
 
-    private void WriteLine(Action<Utf8JsonWriter> write)
+    private static RequestScore Score(JsonElement score)
+    {
+        double logProbability = score[0].GetDouble();
+        int tokens = score[2].GetInt32();
+        return double.IsFinite(logProbability) && tokens > 0
+            ? new RequestScore(logProbability, score[1].GetBoolean(), tokens, IsCut: score.GetArrayLength() > 3 && score[3].GetBoolean())
+            : throw new FormatException("A finite log-probability of at least one token was expected.");
+    }
+
+    private EvaluationException NoJournal(Exception? cause = null)
+    {
+        string message = $"{_path}: expected a journal of answers ({Format}); the file is something else and stays as it is. Give another name for the results.";
+        return cause is null ? new EvaluationException(message) : new EvaluationException(message, cause);
+    }
+
+    private void ComposeHeader(IReadOnlyDictionary<string, string> subject) => Compose(writer =>
+    {
+        writer.WriteStartObject();
+        writer.WriteString("format", Format);
+        foreach ((string name, string value) in subject)
+        {
+            writer.WriteString(name, value);
+        }
+
+        writer.WriteEndObject();
+    });
+
+    private void Compose(Action<Utf8JsonWriter> write)
     {
         _line.SetLength(0);
         using (var writer = new Utf8JsonWriter(_line))
@@ -203,14 +239,18 @@ internal sealed class EvaluationJournal : IDisposable
         }
 
         _line.WriteByte((byte)'\n');
+    }
+
+    private void Append()
+    {
         try
         {
             _stream.Write(_line.GetBuffer().AsSpan(0, (int)_line.Length));
-            _stream.Flush();
         }
-        catch (IOException failure)
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException)
         {
-            throw new EvaluationException($"{_path}: the journal of answers cannot be written: {failure.Message}", failure);
+            // .NET has the last of these for a file that may not grow further.
+            throw new EvaluationException($"{_path}: the journal of answers cannot be written, is the disk full? {failure.Message}", failure);
         }
     }
 }

@@ -7,4 +7,6 @@ namespace Palmyra.Evaluation;
 /// <param name="Resumed">Items that came from the journal.</param>
 /// <param name="Main">The main metric so far, without its error; null before the first item.</param>
 /// <param name="TokensComputed">Tokens the model computed so far.</param>
-public sealed record EvaluationProgress(string Task, int Done, int Total, int Resumed, MetricValue? Main, long TokensComputed);
+/// <param name="IsResampling">Whether all items are scored and the errors of perplexities are being drawn, which takes seconds.</param>
+public sealed record EvaluationProgress(
+    string Task, int Done, int Total, int Resumed, MetricValue? Main, long TokensComputed, bool IsResampling = false);

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Palmyra.Backends;
 
 namespace Palmyra.Evaluation;
@@ -40,6 +41,10 @@ public sealed record EvaluationProtocol
     /// <summary>Seed of the generator that draws examples, item by item in the file's order; null goes on with the shuffle's, in its order.</summary>
     public int? FewShotSeed { get; init; }
 
+    /// <summary>Whether each task says if one example more is drawn and the item left out, as the harness's task files do by the splits they
+    /// name; otherwise one more is drawn only where examples come from the evaluated file itself.</summary>
+    public bool TasksSayIfOneMoreIsDrawn { get; init; }
+
     /// <summary>What stands between an example and its solution where a task has but one continuation, which begins with a space of its own.</summary>
     public string ClozeExampleDelimiter { get; init; } = string.Empty;
 
@@ -49,6 +54,7 @@ public sealed record EvaluationProtocol
         Name = "today",
         Meaning = "lm-evaluation-harness since June 2023: context and continuation encoded together, all logits.",
         FewShotSeed = 1234,
+        TasksSayIfOneMoreIsDrawn = true,
         ClozeExampleDelimiter = " ",
     };
 
@@ -78,6 +84,11 @@ public sealed record EvaluationProtocol
 
     /// <summary>The presets, the default first.</summary>
     public static IReadOnlyList<EvaluationProtocol> All { get; } = [Today, Harness2021, MeshTransformerJax];
+
+    /// <summary>The name, and if a preset of it was changed a sum of all that it says: journals and results of changed ones are told apart by it.</summary>
+    public string Identify() => Find(Name) == this
+        ? Name
+        : $"{Name}, changed ({Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(ToString())))[..8]})";
 
     /// <summary>The preset of a name, or null.</summary>
     public static EvaluationProtocol? Find(string name) => All.FirstOrDefault(protocol => protocol.Name == name);

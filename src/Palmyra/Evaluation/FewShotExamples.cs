@@ -8,9 +8,10 @@ namespace Palmyra.Evaluation;
 
 /// <summary>Puts solved examples in front of items, drawn as lm-evaluation-harness draws them.</summary>
 /// <remarks>
-/// One Python generator serves all items in turn: <c>random.sample(examples, k)</c> for each; where examples are the evaluated items
-/// themselves, k + 1 are drawn and the item is left out. An example is its context and its right continuation; examples and item are
-/// parted by an empty line. The examples' texts are held in memory.
+/// One Python generator serves all items in turn: <c>random.sample(examples, n)</c> for each, n being the number wanted or one more
+/// (<see cref="EvaluationProtocol.TasksSayIfOneMoreIsDrawn"/>); what equals the item is left out, and of the rest the first so many as are
+/// wanted stay. So a task that draws no more than it needs may keep one less. An example is its context and its right continuation;
+/// examples and item are parted by an empty line. The examples' texts are held in memory.
 /// </remarks>
 internal sealed class FewShotExamples
 {
@@ -18,6 +19,9 @@ internal sealed class FewShotExamples
 
     private readonly List<string> _examples = [];
     private readonly Dictionary<int, int[]> _drawn = [];
+    private readonly EvaluationTask _task;
+    private readonly string _joint;
+    private readonly int _count;
 
     /// <summary>Reads the examples and draws for every item.</summary>
     /// <param name="task">The task that is evaluated.</param>
@@ -25,18 +29,23 @@ internal sealed class FewShotExamples
     /// <param name="fromItems">Whether that is the evaluated file itself.</param>
     /// <param name="count">How many an item gets, at least 1.</param>
     /// <param name="selection">The items, in the order they draw.</param>
+    /// <param name="cancellation">Looked at while reading and drawing.</param>
     /// <exception cref="EvaluationException">The task has no continuations, or there are too few examples.</exception>
-    public FewShotExamples(EvaluationTask task, DataFile source, bool fromItems, int count, ItemSelection selection)
+    public FewShotExamples(
+        EvaluationTask task, DataFile source, bool fromItems, int count, ItemSelection selection, CancellationToken cancellation)
     {
-        string joint = task.Kind == TaskKind.Cloze ? selection.Protocol.ClozeExampleDelimiter : string.Empty;
+        _task = task;
+        _count = count;
+        EvaluationProtocol protocol = selection.Protocol;
+        _joint = task.Kind == TaskKind.Cloze ? protocol.ClozeExampleDelimiter : string.Empty;
         foreach (EvaluationItem item in task.Read(source))
         {
-            _examples.Add(item.Requests[item.Gold] is ContinuationRequest right
-                ? right.Context + joint + right.Continuation
-                : throw new EvaluationException($"{task.Name} scores whole texts, which take no examples in front; leave few-shot at 0."));
+            cancellation.ThrowIfCancellationRequested();
+            _examples.Add(Solved(item));
         }
 
-        int needed = fromItems ? count + 1 : count;
+        bool oneMore = (protocol.TasksSayIfOneMoreIsDrawn ? task.DrawsOneMoreExample : null) ?? fromItems;
+        int needed = oneMore ? count + 1 : count;
         if (_examples.Count < needed)
         {
             throw new EvaluationException(
@@ -46,18 +55,19 @@ internal sealed class FewShotExamples
         PythonRandom random = selection.ExampleGenerator();
         foreach (int item in selection.Order)
         {
-            int[] sample = random.Sample(_examples.Count, needed);
-            _drawn.Add(item, [.. sample.Where(example => !fromItems || example != item).Take(count)]);
+            cancellation.ThrowIfCancellationRequested();
+            _drawn.Add(item, random.Sample(_examples.Count, needed));
         }
     }
 
     /// <summary>The item with its examples in front of each of its contexts.</summary>
     public EvaluationItem Prepend(EvaluationItem item)
     {
+        string own = Solved(item);
         var front = new StringBuilder();
-        foreach (int example in _drawn[item.Index])
+        foreach (string example in _drawn[item.Index].Select(drawn => _examples[drawn]).Where(example => example != own).Take(_count))
         {
-            front.Append(_examples[example]).Append(Delimiter);
+            front.Append(example).Append(Delimiter);
         }
 
         return item with
@@ -65,4 +75,8 @@ internal sealed class FewShotExamples
             Requests = [.. item.Requests.Cast<ContinuationRequest>().Select(request => request with { Context = front + request.Context })],
         };
     }
+
+    private string Solved(EvaluationItem item) => item.Requests[item.Gold] is ContinuationRequest right
+        ? right.Context + _joint + right.Continuation
+        : throw new EvaluationException($"{_task.Name} scores whole texts, which take no examples in front; leave few-shot at 0.");
 }

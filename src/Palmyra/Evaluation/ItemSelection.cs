@@ -6,7 +6,7 @@ namespace Palmyra.Evaluation;
 /// <remarks>Scoring goes by the file's order whatever this one is.</remarks>
 internal sealed class ItemSelection
 {
-    private readonly HashSet<int> _selected;
+    private readonly HashSet<int>? _some;
     private readonly PythonRandom? _shuffler;
 
     /// <summary>Selects items.</summary>
@@ -24,7 +24,8 @@ internal sealed class ItemSelection
         }
 
         Order = order[..Math.Min(count, limit ?? count)];
-        _selected = [.. Order];
+        _some = Order.Count == count ? null : [.. Order];
+        Last = Order.Count == 0 ? -1 : Order.Max();
     }
 
     /// <summary>The protocol.</summary>
@@ -34,7 +35,10 @@ internal sealed class ItemSelection
     public IReadOnlyList<int> Order { get; }
 
     /// <summary>Whether an item is selected.</summary>
-    public bool Contains(int item) => _selected.Contains(item);
+    public bool Contains(int item) => _some?.Contains(item) ?? true;
+
+    /// <summary>The selected item that comes last in the file; −1 if there is none.</summary>
+    public int Last { get; }
 
     /// <summary>What draws examples, for each item of <see cref="Order"/> in turn. Call it once: the shuffle's generator goes on.</summary>
     public PythonRandom ExampleGenerator() => Protocol.FewShotSeed is int seed

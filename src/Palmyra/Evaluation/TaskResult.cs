@@ -18,6 +18,9 @@ public sealed record TaskResult
     /// <summary>Items scored.</summary>
     public required int Items { get; init; }
 
+    /// <summary>Items whose context lost its beginning because it did not fit the model.</summary>
+    public int ItemsCut { get; init; }
+
     /// <summary>Items asked for at most; null for all of the file.</summary>
     public int? Limit { get; init; }
 

@@ -51,6 +51,7 @@ public sealed class GptTokenizer
         BytePairs = definition.BytePairs is { } pairs
             ? pairs with { AddPrefixSpace = options.AddPrefixSpace ?? config.AddPrefixSpace ?? pairs.AddPrefixSpace }
             : null;
+        SplitPattern = options.SplitPattern;
         StatesSplitting = definition.Splitters is { Count: > 0 };
         _model = CreateModel(definition, options);
         _bytes = new byte[_vocabulary.Size][];
@@ -95,6 +96,9 @@ public sealed class GptTokenizer
 
     /// <summary>The rules of a byte-level vocabulary; null for a word-level one.</summary>
     internal BytePairRules? BytePairs { get; }
+
+    /// <summary>The expression the caller said words are matched by; null if none was given.</summary>
+    public string? SplitPattern { get; }
 
     /// <summary>Whether the files of a word-level vocabulary state how a text is split.</summary>
     internal bool StatesSplitting { get; }

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Text;
+using Palmyra.Evaluation;
 using Palmyra.Evaluation.Scoring;
 using Palmyra.Evaluation.Tasks;
 
@@ -8,9 +9,13 @@ namespace Palmyra.Tests.Evaluation;
 /// <summary>Answers by a checksum of the text, after as many items as it is told; can stop in the middle as a killed process would.</summary>
 internal sealed class InventedScorer(int ahead = 1, int dieAfter = int.MaxValue) : ITextScorer
 {
+    public EvaluationProtocol Protocol { get; init; } = EvaluationProtocol.Today;
+
     public ModelDescription Description { get; init; } = new() { Name = "invented", Where = "nowhere", Digest = "d1", Weights = "f32" };
 
     public long TokensComputed { get; private set; }
+
+    public RequestScore? Instead { get; init; }
 
     public List<ScoringRequest> Asked { get; } = [];
 
@@ -48,7 +53,7 @@ internal sealed class InventedScorer(int ahead = 1, int dieAfter = int.MaxValue)
 
                 Asked.AddRange(item.Requests);
                 TokensComputed += 10;
-                yield return new ItemScore(item.Index, [.. item.Requests.Select(Answer)]);
+                yield return new ItemScore(item.Index, [.. item.Requests.Select(request => Instead ?? Answer(request))]);
             }
         }
     }

@@ -15,6 +15,10 @@ internal sealed class InventedTask(TaskKind kind) : EvaluationTask
 
     public override IReadOnlyList<string> FileNames => ["invented.txt"];
 
+    public bool? OneMore { get; init; }
+
+    internal override bool? DrawsOneMoreExample => OneMore;
+
     public override IEnumerable<EvaluationItem> Read(DataFile data) => File.ReadLines(data.Path).Select((word, index) =>
     {
         string context = string.Create(CultureInfo.InvariantCulture, $"number {index}");

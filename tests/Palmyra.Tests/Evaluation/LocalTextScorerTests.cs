@@ -122,7 +122,7 @@ public sealed class LocalTextScorerTests
         using var scorer = new LocalTextScorer(model, EvaluationProtocol.Today);
         ModelDescription description = scorer.Description;
         Assert.Equal("storyteller", description.Name);
-        Assert.Equal($"{model.Backend.Description}, F16 weights", description.Where);
+        Assert.Equal(("cpu, F16 weights", model.Backend.Description), (description.Where, description.On));
         Assert.Equal(new ModelSize(model.Config).Parameters, description.Parameters);
         Assert.Equal(6.0 * description.Parameters, description.TrainingFlopsPerToken["6ND"]);
         Assert.Equal(new FlopCount(model.Config).PalmTraining, description.TrainingFlopsPerToken["PaLM"]);

@@ -20,7 +20,7 @@ internal sealed class ApiPrompts(PromptEncoder? encoder)
         _ => throw new EvaluationException($"Item {item}: a text was expected; found an empty one."),
     };
 
-    private static ApiPrompt AsIds(TokenRequest prompt) => new(prompt.Ids.ToArray(), null, prompt.ContextLength);
+    private static ApiPrompt AsIds(TokenRequest prompt) => new(prompt.Ids.ToArray(), null, prompt.ContextLength, prompt.IsCut);
 
     // Blanks at the context's end belong to the continuation's first token, as in today's encoding of ids.
     private static ApiPrompt AsText(ContinuationRequest request, int item)

@@ -116,7 +116,7 @@ internal sealed class CompletionsAnswer(string where, CompletionsDialect dialect
             greedy &= texts is null ? value == best : Text(texts[i], $"{place}.tokens[{i}]") == text;
         }
 
-        return new RequestScore(sum, greedy, end - first);
+        return new RequestScore(sum, greedy, end - first, prompt.IsCut);
     }
 
     private int FirstOfIds(int[] ids, int context, int count, string place)

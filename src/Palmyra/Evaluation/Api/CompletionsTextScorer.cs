@@ -46,6 +46,9 @@ public sealed class CompletionsTextScorer : ITextScorer
     }
 
     /// <inheritdoc/>
+    public EvaluationProtocol Protocol => _options.Protocol;
+
+    /// <inheritdoc/>
     public ModelDescription Description { get; }
 
     /// <summary>The sum of <c>usage.prompt_tokens</c> so far, whatever the server reuses of them; 0 where it does not say.</summary>
@@ -158,7 +161,11 @@ public sealed class CompletionsTextScorer : ITextScorer
         {
             Unanswered--;
             _scores[request] = _scores.TryGetValue(request, out RequestScore before)
-                ? new RequestScore(before.LogProbability + score.LogProbability, before.IsGreedy && score.IsGreedy, before.Tokens + score.Tokens)
+                ? new RequestScore(
+                    before.LogProbability + score.LogProbability,
+                    before.IsGreedy && score.IsGreedy,
+                    before.Tokens + score.Tokens,
+                    before.IsCut || score.IsCut)
                 : score;
         }
 

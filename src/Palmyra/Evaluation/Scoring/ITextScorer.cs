@@ -5,6 +5,9 @@ namespace Palmyra.Evaluation.Scoring;
 /// <summary>Whatever gives log-probabilities of texts: a model opened here (LocalTextScorer), or one behind an API.</summary>
 public interface ITextScorer : IDisposable
 {
+    /// <summary>How texts become tokens and answers, here as far as that is not the server's affair.</summary>
+    EvaluationProtocol Protocol { get; }
+
     /// <summary>What is being asked, for reports.</summary>
     ModelDescription Description { get; }
 

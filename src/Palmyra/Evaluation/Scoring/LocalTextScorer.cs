@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Palmyra.Backends;
 using Palmyra.Checkpoints;
 using Palmyra.Diagnostics;
 using Palmyra.Evaluation.Tasks;
@@ -28,12 +29,15 @@ public sealed class LocalTextScorer : ITextScorer
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(protocol);
         _encoder = new PromptEncoder(model.Tokenizer, model.Config, protocol);
+        Protocol = protocol;
         string format = model.Transformer.Weights.Blocks[0].Up.Format.ToString();
         var flops = new FlopCount(model.Config);
         Description = new ModelDescription
         {
             Name = name ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(model.Folder))),
-            Where = $"{model.Backend.Description}, {format} weights",
+            Where = $"{KindOf(model.Backend)}, {format} weights",
+            On = model.Backend.Description,
+            Settings = model.Tokenizer.SplitPattern is string pattern ? $"text split by {pattern}" : null,
             Weights = format.ToLowerInvariant(),
             Digest = CheckpointDigest.Compute(model.Folder, model.WeightFiles),
             Parameters = flops.Parameters,
@@ -41,6 +45,9 @@ public sealed class LocalTextScorer : ITextScorer
         };
         _scorer = new Scorer(model.Transformer, batchTokens, protocol.VocabularyLimit, protocol.TiesAreGreedy);
     }
+
+    /// <inheritdoc/>
+    public EvaluationProtocol Protocol { get; }
 
     /// <inheritdoc/>
     public ModelDescription Description { get; }
@@ -76,6 +83,13 @@ public sealed class LocalTextScorer : ITextScorer
     /// <summary>Gives working memory back; the model stays.</summary>
     public void Dispose() => _scorer.Dispose();
 
+    // "cpu (AVX-512, 2 threads)": what stands in brackets changes no answer.
+    private static string KindOf(IBackend backend)
+    {
+        int bracket = backend.Description.IndexOf(" (", StringComparison.Ordinal);
+        return bracket < 0 ? backend.Description : backend.Description[..bracket];
+    }
+
     // The continuations of an item are one group, the windows of a whole text one each; `parts` says of every group whose it is.
     private IEnumerable<IReadOnlyList<TokenRequest>> Groups(IEnumerable<EvaluationItem> items, Queue<Part> parts)
     {
@@ -90,8 +104,10 @@ public sealed class LocalTextScorer : ITextScorer
                 switch (item.Requests[i])
                 {
                     case ContinuationRequest continuation:
+                        TokenRequest request = _encoder.Encode(continuation, item.Index);
+                        answers[i] = answers[i] with { IsCut = request.IsCut };
                         numbers.Add(i);
-                        group.Add(_encoder.Encode(continuation, item.Index));
+                        group.Add(request);
                         break;
                     case RollingRequest rolling:
                         foreach (TokenRequest window in _encoder.Encode(rolling, item.Index))
@@ -122,7 +138,12 @@ public sealed class LocalTextScorer : ITextScorer
                 RequestScore sum = Answers[Numbers[i]];
                 foreach (TokenScore score in scores[i])
                 {
-                    sum = new RequestScore(sum.LogProbability + score.LogProbability, sum.IsGreedy && score.Best == score.Id, sum.Tokens + 1);
+                    sum = sum with
+                    {
+                        LogProbability = sum.LogProbability + score.LogProbability,
+                        IsGreedy = sum.IsGreedy && score.Best == score.Id,
+                        Tokens = sum.Tokens + 1,
+                    };
                 }
 
                 Answers[Numbers[i]] = sum;

@@ -6,8 +6,14 @@ public sealed record ModelDescription
     /// <summary>The model's name: an id, or the name of its folder.</summary>
     public required string Name { get; init; }
 
-    /// <summary>Where it ran: "cpu, F16 weights", or an API's address without its key.</summary>
+    /// <summary>Where it ran, as far as answers depend on it: "cpu, F16 weights", or an API's address without its key.</summary>
     public required string Where { get; init; }
+
+    /// <summary>What computed, for the facts of a run: "cpu (AVX-512, 2 threads)"; null for an API.</summary>
+    public string? On { get; init; }
+
+    /// <summary>What else answers depend on: how text is split, an API's dialect; null for nothing of note.</summary>
+    public string? Settings { get; init; }
 
     /// <summary>Tells one set of weights from another, so that a journal of another model is not continued.</summary>
     public string? Digest { get; init; }

@@ -94,7 +94,7 @@ public sealed class PromptEncoder
         Check(continuation, item);
         int dropped = Math.Max(0, context.Length + continuation.Length - _longest);
         int[] ids = [.. context.AsSpan(dropped), .. continuation];
-        return new TokenRequest(ids, context.Length - dropped);
+        return new TokenRequest(ids, context.Length - dropped, IsCut: dropped > 0);
     }
 
     /// <summary>The windows that score a whole text, by <see cref="RollingWindows"/> with one token of context.</summary>

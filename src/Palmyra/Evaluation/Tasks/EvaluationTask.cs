@@ -40,6 +40,12 @@ public abstract class EvaluationTask
     /// <summary>Whether the published set repeats records, so that a repetition says nothing.</summary>
     internal virtual bool MayRepeat => false;
 
+    /// <summary>
+    /// Whether the harness draws one few-shot example more than it needs and leaves out the item: it does where its task file names the same
+    /// split for examples and for testing, or neither. Null where it has no such task.
+    /// </summary>
+    internal virtual bool? DrawsOneMoreExample => null;
+
     /// <summary>Reads the items one after the other, in the order of the file; holds no more than one record.</summary>
     /// <param name="data">The data.</param>
     /// <exception cref="Diagnostics.EvaluationException">The file is not this task's, or a record is malformed, repeated or empty; file and line are named.</exception>

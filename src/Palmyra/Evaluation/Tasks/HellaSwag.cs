@@ -38,6 +38,9 @@ public sealed class HellaSwag : EvaluationTask
     public override double? Chance => 0.25;
 
     /// <inheritdoc/>
+    internal override bool? DrawsOneMoreExample => true;
+
+    /// <inheritdoc/>
     internal override IReadOnlyList<IReadOnlyList<string>> Forms { get; } =
         [["activity_label", "ctx_a", "ctx_b", "endings", "label"], ["query", "endings", "label"]];
 

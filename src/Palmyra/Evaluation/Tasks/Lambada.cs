@@ -63,6 +63,9 @@ public sealed class Lambada : EvaluationTask
     public override IReadOnlyList<KnownFile> KnownFiles => _isOriginal ? [] : OpenAiFiles;
 
     /// <inheritdoc/>
+    internal override bool? DrawsOneMoreExample => false;
+
+    /// <inheritdoc/>
     internal override IReadOnlyList<IReadOnlyList<string>> Forms { get; } = [["text"], ["context", "continuation"]];
 
     // The test set itself repeats two passages, and no checksum of the original is known here.

@@ -33,6 +33,9 @@ public sealed class Piqa : EvaluationTask
     public override IReadOnlyList<string> FilesBeside(string path) => LabelsOf(path) is string labels ? [labels] : [];
 
     /// <inheritdoc/>
+    internal override bool? DrawsOneMoreExample => true;
+
+    /// <inheritdoc/>
     internal override IReadOnlyList<IReadOnlyList<string>> Forms { get; } = [["goal", "sol1", "sol2"]];
 
     /// <inheritdoc/>

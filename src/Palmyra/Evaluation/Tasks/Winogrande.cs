@@ -36,6 +36,9 @@ public sealed class Winogrande : EvaluationTask
     public override bool NormalizesByLength => false;
 
     /// <inheritdoc/>
+    internal override bool? DrawsOneMoreExample => true;
+
+    /// <inheritdoc/>
     internal override IReadOnlyList<IReadOnlyList<string>> Forms { get; } = [["sentence", "option1", "option2", "answer"]];
 
     /// <inheritdoc/>

@@ -89,7 +89,7 @@ internal sealed class NaiveFolder : IDisposable
         EvaluationTask found = EvaluationTasks.Find(task)!;
         string journal = _folder[(name ?? Guid.NewGuid().ToString("N")) + ".jsonl"];
         using var scorer = new LocalTextScorer(model, protocol, batchTokens, "naive");
-        TaskResult result = await new Evaluator(scorer, protocol).RunAsync(
+        TaskResult result = await new Evaluator(scorer).RunAsync(
             found,
             await DataFile.OpenAsync(path, found),
             new EvaluationOptions { FewShot = fewShot, JournalPath = journal, BootstrapIterations = 0 },
