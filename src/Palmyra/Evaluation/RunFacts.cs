@@ -4,4 +4,5 @@ namespace Palmyra.Evaluation;
 /// <param name="Started">When, in UTC.</param>
 /// <param name="Seconds">How long it took, an interrupted run's part not included.</param>
 /// <param name="TokensComputed">Tokens the model computed in that time; 0 where nobody knows.</param>
-public sealed record RunFacts(DateTimeOffset Started, double Seconds, long TokensComputed);
+/// <param name="On">What computed: "cpu (AVX-512, 2 threads)"; null where nobody knows.</param>
+public sealed record RunFacts(DateTimeOffset Started, double Seconds, long TokensComputed, string? On = null);
