@@ -31,11 +31,17 @@ internal static class CommandOption
         return option;
     }
 
-    /// <summary>Makes an argument that is a path or a model's id refuse an empty text, in one sentence.</summary>
-    public static void RequireText(Argument argument) => argument.Validators.Add(result => RequireText(result, result.Tokens, argument.Name));
+    /// <summary>Makes an argument refuse an empty text, in one sentence.</summary>
+    /// <param name="argument">The argument.</param>
+    /// <param name="what">What was expected; a model's id counts as a path.</param>
+    public static void RequireText(Argument argument, string what = "a path") =>
+        argument.Validators.Add(result => RequireText(result, result.Tokens, argument.Name, what));
 
-    /// <summary>Makes an option that is a path or a model's id refuse an empty text, in one sentence.</summary>
-    public static void RequireText(Option option) => option.Validators.Add(result => RequireText(result, result.Tokens, option.Name));
+    /// <summary>Makes an option refuse an empty text, in one sentence.</summary>
+    /// <param name="option">The option.</param>
+    /// <param name="what">What was expected; a model's id counts as a path.</param>
+    public static void RequireText(Option option, string what = "a path") =>
+        option.Validators.Add(result => RequireText(result, result.Tokens, option.Name, what));
 
     /// <summary>Makes an option of whole numbers refuse those out of range, in one sentence. What is no number at all the parser refuses.</summary>
     public static void Between(Option option, int least, int most = int.MaxValue) => option.Validators.Add(result =>
@@ -64,11 +70,11 @@ internal static class CommandOption
         });
     }
 
-    private static void RequireText(SymbolResult result, IEnumerable<Token> tokens, string name)
+    private static void RequireText(SymbolResult result, IEnumerable<Token> tokens, string name, string what)
     {
         if (tokens.Any(token => string.IsNullOrWhiteSpace(token.Value)))
         {
-            result.AddError($"{name} was expected to be a path; found an empty text.");
+            result.AddError($"{name} was expected to be {what}; found an empty text.");
         }
     }
 }

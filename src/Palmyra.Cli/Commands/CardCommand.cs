@@ -28,12 +28,15 @@ internal static class CardCommand
         var split = new ModelOptions().SplitRegex;
         var results = CommandOption.Value<string[]>("--results", "Results of 'palmyra eval' (a JSON file); may be repeated.", "FILE");
         var output = CommandOption.Value<string?>("--output", "Write the card to this file instead of standard output.", "FILE");
-        var force = CommandOption.Flag("--force", "Replace the file of --output if it exists.");
+        var force = CommandOption.Flag("--force", "Replace the file of --output if it exists, its text included; of the head of the model's own README.md, what the card does not say itself stays.");
         var json = CommandOption.Json("Write what the card is made of as JSON.");
-        foreach (Option option in new Option[] { title, license, language, dataset, results, output })
+        foreach (Option option in new Option[] { title, license, language, dataset })
         {
-            CommandOption.RequireText(option);
+            CommandOption.RequireText(option, "a text");
         }
+
+        CommandOption.RequireText(results);
+        CommandOption.RequireText(output);
 
         var command = new Command("card", "Write a model card, the README.md of a Hugging Face folder: what is known is said, what is not is called unknown.")
         {
@@ -53,9 +56,13 @@ internal static class CardCommand
         command.SetAction(parsed =>
         {
             string? path = parsed.GetValue(output);
-            if (path is not null && Path.Exists(path) && !parsed.GetValue(force))
+            if (path is not null)
             {
-                throw new UsageException($"'{path}' exists already; give --force to replace it, or another name.");
+                OutputFile.Check(path, "--output");
+                if (Path.Exists(path) && !parsed.GetValue(force))
+                {
+                    throw new UsageException($"'{path}' exists already; give --force to replace all of its text, or another name.");
+                }
             }
 
             if (parsed.GetValue(tokens) is double count && !(count >= 1 && double.IsFinite(count)))
@@ -145,6 +152,12 @@ internal static class CardCommand
 
         Number(writer, "training_tokens", facts.TrainingTokens);
         Text(writer, "training_tokens_source", facts.TrainingTokensSource);
+        if (facts.IsPublic is bool isPublic)
+        {
+            writer.WriteBoolean("public", isPublic);
+        }
+
+        Number(writer, "dataset_gigabytes", facts.DatasetGigabytes);
         Number(writer, "training_flops", facts.TrainingTokens * 6.0 * table.Parameters);
         if (facts.Trainer is TrainerState trainer)
         {

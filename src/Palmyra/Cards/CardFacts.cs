@@ -27,6 +27,9 @@ public sealed record CardFacts
     /// <summary>What it was trained on: ids on the hub, or names.</summary>
     public IReadOnlyList<string> Datasets { get; init; } = [];
 
+    /// <summary>The head of the card there was. What it says under keys that this card does not write is kept.</summary>
+    public FrontMatter Head { get; init; } = FrontMatter.Empty;
+
     /// <summary>Tags of the card there was; the family's is added to them.</summary>
     public IReadOnlyList<string> Tags { get; init; } = [];
 
@@ -35,6 +38,12 @@ public sealed record CardFacts
 
     /// <summary>Who says so, for the card.</summary>
     public string? TrainingTokensSource { get; init; }
+
+    /// <summary>Whether everybody can have its weights.</summary>
+    public bool? IsPublic { get; init; }
+
+    /// <summary>The size of the text it was trained on, in GB of 10⁹ bytes.</summary>
+    public double? DatasetGigabytes { get; init; }
 
     /// <summary>What transformers' Trainer recorded; null if the folder has no record.</summary>
     public TrainerState? Trainer { get; init; }
@@ -76,6 +85,7 @@ public sealed record CardFacts
         {
             Name = checkpoint.Name,
             Config = config,
+            Head = head,
             License = head.Text("license"),
             Languages = head.List("language"),
             Datasets = head.List("datasets"),
@@ -83,6 +93,8 @@ public sealed record CardFacts
             TrainingTokens = head.TrainingTokens ?? trainer?.Tokens,
             TrainingTokensSource = head.TrainingTokens is not null ? $"{FrontMatter.TrainingTokensKey} in the head of {FrontMatter.FileName}"
                 : trainer?.Tokens is not null ? $"{TrainerState.FileName}, padding included" : null,
+            IsPublic = head.IsPublic,
+            DatasetGigabytes = head.DatasetGigabytes,
             Trainer = trainer,
             Tokenizer = TokenizerFolder.HasVocabulary(checkpoint.Folder) ? CardTokenizer.Of(GptTokenizer.Open(checkpoint.Folder)) : null,
             StoredTypes = types,

@@ -19,8 +19,8 @@ internal static class CardHead
             Line(text, "license", YamlScalar.Write(license));
         }
 
-        Line(text, "library_name", "palmyra");
-        Line(text, "pipeline_tag", Task);
+        Line(text, "library_name", YamlScalar.Write(facts.Head.Text("library_name") ?? "palmyra"));
+        Line(text, "pipeline_tag", YamlScalar.Write(facts.Head.Text("pipeline_tag") ?? Task));
         List(text, "tags", [.. new[] { new HyperParameters(facts.Config).Family, Task }.Concat(facts.Tags).Distinct(StringComparer.Ordinal)], always: true);
         List(text, "datasets", facts.Datasets, always: true);
         if (facts.TrainingTokens is double tokens)
@@ -28,8 +28,29 @@ internal static class CardHead
             Line(text, FrontMatter.TrainingTokensKey, YamlScalar.Write(tokens));
         }
 
+        if (facts.IsPublic is bool isPublic)
+        {
+            Line(text, FrontMatter.IsPublicKey, isPublic ? "true" : "false");
+        }
+
+        if (facts.DatasetGigabytes is double size)
+        {
+            Line(text, FrontMatter.DatasetGigabytesKey, YamlScalar.Write(size));
+        }
+
         AppendIndex(text, facts);
+        AppendOthers(text, facts.Head);
         text.Append("---\n");
+    }
+
+    // Only keys begin a line with a letter: every text above is a scalar on one line, behind a key or a dash.
+    private static void AppendOthers(StringBuilder text, FrontMatter head)
+    {
+        string written = text.ToString();
+        foreach (string key in head.Keys.Where(key => !written.Contains($"\n{key}:", StringComparison.Ordinal)))
+        {
+            text.Append(head.Source(key)).Append('\n');
+        }
     }
 
     private static void AppendIndex(StringBuilder text, CardFacts facts)

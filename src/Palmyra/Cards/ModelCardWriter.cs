@@ -100,6 +100,8 @@ public static class ModelCardWriter
             {
                 Parameters = new ModelSize(facts.Config).Parameters,
                 TrainingTokens = facts.TrainingTokens ?? results.Model.TrainingTokens,
+                IsPublic = facts.IsPublic ?? results.Model.IsPublic,
+                DatasetGigabytes = facts.DatasetGigabytes ?? results.Model.DatasetGigabytes,
                 TrainingFlopsPerToken = new Dictionary<string, double>(),
             },
         })]);

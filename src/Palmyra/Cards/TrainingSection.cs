@@ -22,6 +22,11 @@ internal static class TrainingSection
                 ? ["training FLOPs, 6·N·D", ReportNumber.Flops(flops.Training * tokens), "computed; N is all parameters"]
                 : ["training FLOPs, 6·N·D", ReportNumber.Unknown, Nobody],
         ];
+        if (facts.DatasetGigabytes is double size)
+        {
+            rows.Insert(1, ["size of the training text, GB", ReportNumber.Significant(size), "the author"]);
+        }
+
         if (facts.Trainer is TrainerState trainer)
         {
             rows.AddRange(Recorded(trainer));

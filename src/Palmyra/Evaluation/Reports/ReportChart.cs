@@ -15,6 +15,9 @@ public static class ReportChart
     private const int HeadHeight = 34;
     private const int LegendHeight = 20;
     private const int Margin = 8;
+
+    // A bar of nothing is seen all the same: a pixel of its colour, and half a one that the axis hides.
+    private const double LeastWidth = 1.5;
     private const int LongestName = 90;
     private const int LongestLabel = 36;
 
@@ -69,11 +72,15 @@ public static class ReportChart
         for (int i = 0; i < rows.Count; i++, y += LegendHeight)
         {
             Line(body, $"""<g><rect class="m{i % Colours.Length}" x="{Margin}" y="{y + 4}" width="{BarHeight}" height="{BarHeight - 2}" rx="2"/>""");
-            Line(body, $"""<text x="{Margin + 22}" y="{y + 14}">{PlainText.Xml(PlainText.Cut(rows[i].Name, LongestName))}</text></g>""");
+            Line(body, $"""<text x="{Margin + 22}" y="{y + 14}">{PlainText.Xml(LegendName(rows[i]))}</text></g>""");
         }
 
         return y;
     }
+
+    // What tells rows of one name apart stands at the end, so it is the model's name that is cut.
+    private static string LegendName(ReportRow row) =>
+        PlainText.Cut(PlainText.Cut(row.Model.Name, Math.Max(LongestName / 3, LongestName - row.Marks.Length)) + row.Marks, LongestName);
 
     private static int Panel(StringBuilder body, Bar[] bars, Axis axis, int y)
     {
@@ -122,7 +129,7 @@ public static class ReportChart
     {
         string value = ReportNumber.WithError(bar.Metric);
         string title = PlainText.Xml($"{bar.Model}: {bar.Task.Title}, {bar.Metric.Name} {value}");
-        string width = Digits(axis.Position(bar.Metric.Value) * PlotWidth);
+        string width = Digits(Math.Max(LeastWidth, axis.Position(bar.Metric.Value) * PlotWidth));
         Line(body, $"""<rect class="m{bar.Colour % Colours.Length}" x="{LabelWidth}" y="{y + 1}" width="{width}" height="{BarHeight - 2}"><title>{title}</title></rect>""");
         if (bar.Metric.StandardError is double error && double.IsFinite(error) && double.IsFinite(bar.Metric.Value))
         {
@@ -154,7 +161,7 @@ public static class ReportChart
     }
 
     private static string Power(int exponent) =>
-        exponent < 7 ? ReportNumber.Count(Math.Pow(10, exponent)) : string.Create(CultureInfo.InvariantCulture, $"1e{exponent}");
+        exponent < 4 ? ReportNumber.Count(Math.Pow(10, exponent)) : string.Create(CultureInfo.InvariantCulture, $"1e{exponent}");
 
     private static string X(double position) => Digits(LabelWidth + (position * PlotWidth));
 

@@ -8,7 +8,8 @@ namespace Palmyra.Evaluation.Reports;
 /// <summary>Reports as JSON files (<c>results.json</c>), and back without a change.</summary>
 /// <remarks>
 /// Numbers are written with as many digits as they need to come back as they were; those that JSON has no word for are the texts
-/// "Infinity", "-Infinity" and "NaN". What differs from run to run is in each task's object <c>run</c>; all else repeats byte for byte.
+/// "Infinity", "-Infinity" and "NaN". What differs from run to run, the time and the machine, is in each task's object <c>run</c>; all else
+/// repeats byte for byte where the model's answers do, as they do on the CPU with any number of threads.
 /// </remarks>
 public static class ReportFile
 {

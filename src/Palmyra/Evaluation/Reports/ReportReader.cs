@@ -34,6 +34,7 @@ internal static class ReportReader
             Where = Text(value.Required("where")),
             Digest = Text(Optional(value, "digest")),
             Weights = Text(Optional(value, "weights")),
+            Settings = Text(Optional(value, "settings")),
             Parameters = Optional(value, "parameters") is RecordedValue parameters ? Count(parameters, 1) : null,
             TrainingFlopsPerToken = Flops(Optional(value, "training_flops_per_token")),
             TrainingTokens = Number(Optional(value, "training_tokens"), Positive, "a number above zero"),
@@ -53,6 +54,7 @@ internal static class ReportReader
             FewShot = (int)Count(value.Required("few_shot"), 0, int.MaxValue),
             Items = (int)Count(value.Required("items"), 0, int.MaxValue),
             Limit = Optional(value, "limit") is RecordedValue limit ? (int)Count(limit, 1, int.MaxValue) : null,
+            ItemsCut = Optional(value, "items_cut") is RecordedValue cut ? (int)Count(cut, 0, int.MaxValue) : 0,
             DataName = Text(data.Required("name")),
             DataSha256 = Sha256(data.Required("sha256")),
             DataBeside = Optional(data, "beside") is RecordedValue beside
@@ -82,7 +84,8 @@ internal static class ReportReader
         return new RunFacts(
             started.Element.TryGetDateTimeOffset(out DateTimeOffset time) ? time : throw started.Wrong("a time such as \"2026-01-31T12:00:00+00:00\""),
             Number(value.Required("seconds"), NotNegative, "a number of zero or more"),
-            Count(value.Required("tokens_computed"), 0));
+            Count(value.Required("tokens_computed"), 0),
+            Text(Optional(value, "on")));
     }
 
     private static Dictionary<string, double> Flops(RecordedValue? value)

@@ -56,17 +56,9 @@ public static class ReportTable
     {
         ArgumentNullException.ThrowIfNull(report);
         var text = new StringBuilder();
-        var rows = new List<string[]>();
-        foreach (ModelResults results in report.Models)
-        {
-            foreach (TaskResult task in results.Tasks)
-            {
-                string name = ReportRow.NameIn(report, results.Model);
-                rows.AddRange(task.Metrics.Select(metric => FullRow(name, task, metric)));
-            }
-        }
-
-        if (rows.Count == 0)
+        IReadOnlyList<ReportRow> models = ReportRow.Of(report);
+        string[][] rows = [.. models.SelectMany(row => row.Tasks.SelectMany(task => task.Metrics.Select(metric => FullRow(row.Name, task, metric))))];
+        if (rows.Length == 0)
         {
             text.Append("No task was run.\n");
         }
@@ -78,7 +70,7 @@ public static class ReportTable
             MarkdownTable.Write(text, head, rows);
         }
 
-        AppendFlops(text, report);
+        AppendFlops(text, models);
         return text.ToString();
     }
 
@@ -132,6 +124,12 @@ public static class ReportTable
     private static IEnumerable<string> CardNotes(IReadOnlyList<ReportRow> rows)
     {
         TaskResult[] tasks = [.. rows.SelectMany(row => row.Tasks)];
+        if (tasks.Length > 0)
+        {
+            string[] protocols = [.. tasks.GroupBy(task => task.Protocol).Select(Ways)];
+            yield return $"{(protocols.Length == 1 ? "Protocol" : "Protocols")}: {string.Join("; ", protocols)}.";
+        }
+
         yield return $"{ReportNumber.NotRun} was not run or has no value. Training FLOPs are 6·N·D, N parameters and D training tokens. "
             + "Chance is one of two choices for Winogrande and PIQA, one of four for HellaSwag.";
         if (tasks.Any(task => task.Task is HellaSwag or Piqa))
@@ -148,6 +146,18 @@ public static class ReportTable
         {
             yield return "Numbers that name their items were measured on a part of the data only.";
         }
+
+        if (tasks.Any(task => task.ItemsCut > 0))
+        {
+            yield return "Some contexts did not fit the model and lost their beginning; how many stands beside the items in the table of every metric.";
+        }
+    }
+
+    // "today (what it stands for), 0-shot and 5-shot"
+    private static string Ways(IGrouping<string, TaskResult> protocol)
+    {
+        string meaning = EvaluationProtocol.Find(protocol.Key) is { } known ? $" ({known.Meaning.TrimEnd('.')})" : string.Empty;
+        return $"{PlainText.Markdown(protocol.Key)}{meaning}, {string.Join(" and ", protocol.Select(task => $"{task.FewShot}-shot").Distinct())}";
     }
 
     private static string[] FullRow(string model, TaskResult task, MetricValue metric) =>
@@ -156,7 +166,7 @@ public static class ReportTable
         PlainText.Markdown(task.Title),
         PlainText.Markdown(metric.Name),
         ReportNumber.WithError(metric),
-        ReportNumber.Count(task.Items) + (task.Limit is null ? string.Empty : " (limited)"),
+        Items(task),
         PlainText.Markdown(task.Protocol),
         ReportNumber.Count(task.FewShot),
         PlainText.Markdown(task.DataName),
@@ -164,10 +174,17 @@ public static class ReportTable
         task.DataKnownAs is string known ? PlainText.Markdown(known) : "not a known file",
     ];
 
-    private static void AppendFlops(StringBuilder text, EvaluationReport report)
+    private static string Items(TaskResult task)
     {
-        ModelDescription[] models = [.. report.Models.Select(results => results.Model).Where(model => model.TrainingFlopsPerToken.Count > 0)];
-        string[] formulas = [.. models.SelectMany(model => model.TrainingFlopsPerToken.Keys).Distinct(StringComparer.Ordinal)];
+        string?[] remarks = [task.Limit is null ? null : "limited", task.ItemsCut == 0 ? null : $"{ReportNumber.Count(task.ItemsCut)} cut"];
+        string remark = string.Join(", ", remarks.Where(part => part is not null));
+        return ReportNumber.Count(task.Items) + (remark.Length == 0 ? string.Empty : $" ({remark})");
+    }
+
+    private static void AppendFlops(StringBuilder text, IReadOnlyList<ReportRow> rows)
+    {
+        ReportRow[] counted = [.. rows.Where(row => row.Model.TrainingFlopsPerToken.Count > 0)];
+        string[] formulas = [.. counted.SelectMany(row => row.Model.TrainingFlopsPerToken.Keys).Distinct(StringComparer.Ordinal)];
         if (formulas.Length == 0)
         {
             return;
@@ -178,11 +195,11 @@ public static class ReportTable
         MarkdownTable.Write(
             text,
             ["Model", r + "Training tokens", .. formulas.Select(formula => r + PlainText.Markdown(formula))],
-            models.Select(model => new[]
+            counted.Select(row => new[]
             {
-                PlainText.Markdown(ReportRow.NameIn(report, model)),
-                model.TrainingTokens is double tokens ? ReportNumber.Significant(tokens) : ReportNumber.Unknown,
-            }.Concat(formulas.Select(formula => FlopsCell(model, formula))).ToArray()));
+                PlainText.Markdown(row.Name),
+                row.Model.TrainingTokens is double tokens ? ReportNumber.Significant(tokens) : ReportNumber.Unknown,
+            }.Concat(formulas.Select(formula => FlopsCell(row.Model, formula))).ToArray()));
     }
 
     private static string FlopsCell(ModelDescription model, string formula) =>

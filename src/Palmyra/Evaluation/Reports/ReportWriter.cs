@@ -16,6 +16,7 @@ internal static class ReportWriter
         writer.WriteString("where", model.Where);
         Text(writer, "digest", model.Digest);
         Text(writer, "weights", model.Weights);
+        Text(writer, "settings", model.Settings);
         if (model.Parameters is long parameters)
         {
             writer.WriteNumber("parameters", parameters);
@@ -62,6 +63,11 @@ internal static class ReportWriter
             writer.WriteNumber("limit", limit);
         }
 
+        if (task.ItemsCut > 0)
+        {
+            writer.WriteNumber("items_cut", task.ItemsCut);
+        }
+
         writer.WriteStartObject("data");
         writer.WriteString("name", task.DataName);
         writer.WriteString("sha256", task.DataSha256);
@@ -99,6 +105,7 @@ internal static class ReportWriter
             writer.WriteString("started", run.Started);
             Number(writer, "seconds", run.Seconds);
             writer.WriteNumber("tokens_computed", run.TokensComputed);
+            Text(writer, "on", run.On);
             writer.WriteEndObject();
         }
 
