@@ -90,7 +90,6 @@ internal sealed class ApiOptions
             Concurrency = parsed.GetValue(_concurrency),
             BatchSize = parsed.GetValue(_batch),
             ApiKey = Environment.GetEnvironmentVariable(parsed.GetValue(_key)!),
-            KeySource = parsed.GetValue(_key)!,
         });
     }
 }

@@ -81,7 +81,7 @@ public sealed class EvalTests : IDisposable
     {
         string[] arguments = ["eval", "--data", Data, "--tasks", "winogrande", "--output", this["results.json"], "--keep-answers"];
         Assert.Equal(0, CommandLine.Run(arguments).ExitCode);
-        CommandLine.Run([.. arguments, "--dtype", "q8"]).Refuses(1, "its weights is f16, this run's is q8");
+        CommandLine.Run([.. arguments, "--dtype", "q8"]).Refuses(1, "its where is cpu, F16 weights, this run's is cpu, Q8 weights");
         Assert.Equal(0, CommandLine.Run([.. arguments, "--dtype", "q8", "--fresh"]).ExitCode);
     }
 
@@ -157,7 +157,7 @@ public sealed class EvalTests : IDisposable
     [Theory]
     [InlineData("'lambda' is no task. Did you mean 'lambada'?", "--tasks", "lambda")]
     [InlineData("The task 'piqa' is named twice.", "--tasks", "piqa,piqa")]
-    [InlineData("lambada_openai needs its data: --data DIR", "--tasks", "lambada")]
+    [InlineData("lambada_openai needs its data: --data, the folder where", "--tasks", "lambada")]
     [InlineData("--limit was expected to be 1 or more; found 0.", "--limit", "0")]
     [InlineData("--limit was expected to be a whole number; found 'all'.", "--limit", "all")]
     [InlineData("--api-model is for --api, which is not given.", "--api-model", "m")]

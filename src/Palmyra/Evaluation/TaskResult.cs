@@ -24,9 +24,6 @@ public sealed record TaskResult
     /// <summary>Items asked for at most; null for all of the file.</summary>
     public int? Limit { get; init; }
 
-    /// <summary>Items whose context lost its beginning because it did not fit the model.</summary>
-    public int ItemsCut { get; init; }
-
     /// <summary>The name of the data file.</summary>
     public required string DataName { get; init; }
 

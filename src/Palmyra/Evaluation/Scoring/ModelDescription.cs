@@ -21,9 +21,6 @@ public sealed record ModelDescription
     /// <summary>How its matrices are stored: "f16"; null where that is not known.</summary>
     public string? Weights { get; init; }
 
-    /// <summary>What answers depend on beside the weights: how text is cut, an API's dialect; null for nothing of note.</summary>
-    public string? Settings { get; init; }
-
     /// <summary>All parameters N.</summary>
     public long? Parameters { get; init; }
 
