@@ -52,10 +52,10 @@ internal static class Terminal
         }
 
         var share = new Latest<double>(0);
-        return Watch(() => work(share), () => (share.Value, title));
+        return Watch(() => work(share), () => (share.Value, title), new RemainingTimeColumn());
     }
 
-    /// <summary>Runs work whose title changes as it goes on, with a progress bar as the other overload has it.</summary>
+    /// <summary>Runs work whose title changes as it goes on and says itself how long it will take, with a progress bar as the other overload has it.</summary>
     /// <param name="title">What is being done, before the first report.</param>
     /// <param name="describe">The share done, 0 to 1, and the title of a report.</param>
     /// <param name="work">Given what it should report to; null if nobody watches.</param>
@@ -71,14 +71,14 @@ internal static class Terminal
         return Watch(() => work(step!), () => step.Value is TStep latest ? describe(latest) : (0, title));
     }
 
-    private static T Watch<T>(Func<T> work, Func<(double Share, string Title)> look)
+    private static T Watch<T>(Func<T> work, Func<(double Share, string Title)> look, params ReadOnlySpan<ProgressColumn> more)
     {
+        ProgressColumn[] columns = [new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), .. more];
         Task<T> running = Task.Factory.StartNew(
             work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         if (Task.WaitAny([running], PatienceMilliseconds) < 0)
         {
             IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
-            ProgressColumn[] columns = [new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn()];
             console.Progress().AutoClear(true).Columns(columns).Start(context =>
             {
                 ProgressTask task = context.AddTask(Markup.Escape(look().Title), maxValue: 1);
