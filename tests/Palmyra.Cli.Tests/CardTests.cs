@@ -35,6 +35,29 @@ public sealed class CardTests : IDisposable
     }
 
     [Fact]
+    public void A_models_own_readme_keeps_the_keys_that_the_card_does_not_write()
+    {
+        string model = Directory.CreateDirectory(File("model")).FullName;
+        System.IO.File.Copy(Fixtures.Path("models/gptj/config.json"), Path.Combine(model, "config.json"));
+        string path = Path.Combine(model, "README.md");
+        System.IO.File.WriteAllText(path, "---\nlicense: mit\nbase_model: a/b\nlibrary_name: transformers\npublic: true\n---\nText.\n");
+        CommandLine.Run("card", model, "--output", path).Refuses(2, "to replace all of its text");
+        Assert.Equal(0, CommandLine.Run("card", model, "--output", path, "--force").ExitCode);
+        string card = System.IO.File.ReadAllText(path);
+        Assert.StartsWith("---\nlicense: mit\nlibrary_name: transformers\n", card, StringComparison.Ordinal);
+        Assert.Contains("\npublic: true\nbase_model: a/b\n---\n", card, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_file_that_cannot_be_written_is_refused_before_anything_else()
+    {
+        CommandLine.Run("card", "no-such-model", "--output", File("none/x.md")).Refuses(2, "there is no folder");
+        CommandLine.Run("card", "no-such-model", "--output", _folder, "--force").Refuses(2, "is a folder");
+        CommandLine.Run("card", "no-such-model", "--output", File(new string('x', 300))).Refuses(1, "the file cannot be written");
+        Assert.Empty(Directory.GetFileSystemEntries(_folder));
+    }
+
+    [Fact]
     public void Json_holds_the_facts()
     {
         JsonElement facts = CommandLine.Run("card", Fixtures.Path("models/gptj"), "--train-tokens", "1e6", "--json").JsonLines().Single();
@@ -68,7 +91,8 @@ public sealed class CardTests : IDisposable
         CommandLine.Run("card", "--train-tokens", "many").Refuses(2, "--train-tokens was expected to be a number; found 'many'");
         CommandLine.Run("card", "--split-regex", "x").Refuses(2, "--split-regex is for a word-level vocabulary");
         CommandLine.Run("card", "gpt-j-6b").Refuses(2, "a card needs the folder of a checkpoint");
-        CommandLine.Run("card", "--license", "").Refuses(2, "--license was expected");
+        CommandLine.Run("card", "--license", "").Refuses(2, "--license was expected to be a text; found an empty text");
+        CommandLine.Run("card", "--output", "").Refuses(2, "--output was expected to be a path");
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);

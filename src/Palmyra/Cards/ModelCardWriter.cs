@@ -48,11 +48,11 @@ public static class ModelCardWriter
             .Append($"Language: {Known(facts.Languages)}. Licence: {Known(facts.License is string license ? [license] : [])}.\n\n");
         if (facts.Tokenizer is { Examples.Count: > 0 } words)
         {
-            text.Append($"What its text is made of shows in its vocabulary, which begins with {string.Join(' ', words.Examples.Where(word => PlainText.Line(word).Length > 0).Select(Code))}")
+            text.Append($"Its vocabulary, which shows what its text is made of, begins with {string.Join(' ', words.Examples.Where(word => PlainText.Line(word).Length > 0).Select(Code))}")
                 .Append(words.Tokens > words.Examples.Count ? " …\n\n" : "\n\n");
         }
 
-        text.Append("Numbers on this card come from the model's files, were stated by its author, or were measured; what nobody stated is called unknown.\n");
+        text.Append("Numbers on this card come from the model's files, its author or a measurement, or are computed from those; what nobody stated is called unknown.\n");
     }
 
     private static void AppendHyperParameters(StringBuilder text, CardFacts facts)

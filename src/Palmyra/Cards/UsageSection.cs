@@ -45,22 +45,22 @@ internal static class UsageSection
     }
 
     private static void AppendIntendedUse(StringBuilder text, CardFacts facts) => text.Append("\n## Intended use\n\n")
-        .Append("A base model has learned one thing, to continue a text the way its training text would go on. It suits research on language models, ")
-        .Append("trials of decoding and of engines, features for a classifier, and fine-tuning for a task of your own, judged on that task's data. ")
-        .Append("Whether it was taught anything after that is not known to this card: do not expect it to follow instructions or to hold a conversation.")
+        .Append("A model like this continues a text, be it in words or in a notation, the way its training text would go on. It suits research on ")
+        .Append("language models, trials of decoding and of engines, features for a classifier, and fine-tuning for a task of your own, judged on that ")
+        .Append("task's data. Whether it was trained towards anything else is not known to this card: count on nothing more before you have tried it.")
         .Append(facts.License is null ? " Its files do not state a licence: ask its author before you use it or pass it on.\n" : "\n");
 
     private static void AppendLimitations(StringBuilder text, CardFacts facts) => text.Append("\n## Limitations and biases\n\n")
-        .Append("- **It does not know what is true or sound.** It writes what is likely after its training text: sentences that may be false, and, where ")
-        .Append("that text is in a formal language, strings that may mean nothing. Do not let it inform, advise or decide ")
-        .Append("without somebody who can tell and who answers for it.\n")
-        .Append("- **It takes after its training text**, in language, subject, opinions, prejudices and gaps; ")
+        .Append("- **It does not know what is true, valid or safe.** It writes what is likely after its training text: a sentence may be false, a ")
+        .Append("formula may mean nothing or stand for something dangerous. Do not let it inform, advise or decide without somebody who can tell and ")
+        .Append("who answers for it.\n")
+        .Append("- **It takes after its training text**, in subjects and form, errors, prejudices and gaps; ")
         .Append(facts.Datasets.Count == 0 ? "what that text was is unknown" : "that text is named above")
-        .Append(". People whom that text speaks of badly, or not at all, fare no better here. Try it on inputs like those it will meet, ")
+        .Append(". What, or whom, that text has seldom, wrongly or not at all fares no better here. Try it on inputs like those it will meet, ")
         .Append("and for everybody it will concern, before anybody depends on it.\n")
-        .Append("- **It may write what offends or harms**, without being asked to. Have people or a filter go over its texts before others see ")
-        .Append("them, and say that a machine wrote them.\n")
-        .Append("- **It may repeat passages of its training text**, names and protected works among them.\n")
+        .Append("- **It may write what offends or harms**, without being asked to. Have somebody who can tell, or a filter, go over what it writes ")
+        .Append("before it is shown or used, and say that a machine wrote it.\n")
+        .Append("- **It may repeat passages of its training text**, and with them what is private or protected.\n")
         .Append($"- **It forgets.** What lies more than {ReportNumber.Count(facts.Config.ContextLength)} tokens back does not exist for it, and the longer ")
         .Append("a text gets, the likelier it is to contradict or repeat itself.\n");
 

@@ -74,6 +74,26 @@ public sealed class FrontMatterTests
     public void Training_tokens_that_are_no_number_above_zero_are_not_known(string value) =>
         Assert.Null(FrontMatter.Parse($"---\ntraining_tokens: {value}\n---\n").TrainingTokens);
 
+    [Theory]
+    [InlineData("true", true)]
+    [InlineData("False   # not yet", false)]
+    [InlineData("yes", null)]
+    [InlineData("[true, false]", null)]
+    public void Public_is_true_false_or_not_known(string value, bool? expected) =>
+        Assert.Equal(expected, FrontMatter.Parse($"---\npublic: {value}\n---\n").IsPublic);
+
+    /// <summary>A comma that may be a decimal one is not taken for one between thousands.</summary>
+    [Theory]
+    [InlineData("825", 825.0)]
+    [InlineData("0.5", 0.5)]
+    [InlineData("1,234,567.5", 1234567.5)]
+    [InlineData("1_000", 1000.0)]
+    [InlineData("1,5", null)]
+    [InlineData("0", null)]
+    [InlineData("about 800", null)]
+    public void The_size_of_the_training_text_is_a_number_above_zero(string value, double? expected) =>
+        Assert.Equal(expected, FrontMatter.Parse($"---\ndataset_gigabytes: {value}\n---\n").DatasetGigabytes);
+
     [Fact]
     public void A_head_without_end_is_not_read_to_its_end()
     {

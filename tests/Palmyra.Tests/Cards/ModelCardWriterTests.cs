@@ -136,6 +136,45 @@ public sealed partial class ModelCardWriterTests
     }
 
     [Fact]
+    public void What_is_known_of_access_and_text_stands_in_head_and_tables()
+    {
+        CardFacts facts = Bare with { Name = "first", IsPublic = false, DatasetGigabytes = 0.5 };
+        string card = ModelCardWriter.Write(facts.WithResults(SampleReport.Full, "r.json"));
+        FrontMatter head = FrontMatter.Parse(card);
+        Assert.Equal((false, 0.5), (head.IsPublic, head.DatasetGigabytes));
+        Assert.Contains("\npublic: false\ndataset_gigabytes: 0.5\n", card, StringComparison.Ordinal);
+        Assert.Contains("| size of the training text, GB | 0.5 | the author |", card, StringComparison.Ordinal);
+        Assert.Contains("| first | no |", card, StringComparison.Ordinal);
+    }
+
+    /// <summary>What the head of the card there was says and this one does not is kept to the letter, its types included.</summary>
+    [Fact]
+    public void Keys_of_the_old_head_are_kept()
+    {
+        const string Kept = "base_model: EleutherAI/gpt-j-6b\nmetrics:\n- accuracy\ninference: false\nthumbnail: \"http://x.y/a: b\"\nversion: '1.0'";
+        FrontMatter head = FrontMatter.Parse(
+            $"---\nlanguage: [en, de]\nlibrary_name: transformers\n{Kept}\n# of its own\ndatasets: old\nlicense: [mit, x]\npublic: maybe\nodd: {{a: b}}\n---\n");
+        string card = ModelCardWriter.Write(Bare with { Head = head, Languages = ["fr"], Datasets = ["new"] });
+        Assert.StartsWith(
+            "---\nlanguage: fr\nlibrary_name: transformers\npipeline_tag: text-generation\ntags:\n- gpt2\n- text-generation\ndatasets:\n- new\n"
+            + $"{Kept}\nlicense: [mit, x]\npublic: maybe\n---\n",
+            card,
+            StringComparison.Ordinal);
+        Assert.Equal(["accuracy"], FrontMatter.Parse(card).List("metrics"));
+    }
+
+    /// <summary>It speaks to whoever has it, of stories or of molecules, and claims nothing about how it was trained.</summary>
+    [Fact]
+    public void The_fixed_text_fits_every_model()
+    {
+        string card = ModelCardWriter.Write(Bare);
+        foreach (string claim in new[] { "base model", "conversation", "instructions", "has learned" })
+        {
+            Assert.DoesNotContain(claim, card, StringComparison.OrdinalIgnoreCase);
+        }
+    }
+
+    [Fact]
     public void Results_of_another_model_are_refused()
     {
         EvaluationException failure = Assert.Throws<EvaluationException>(() => Bare.WithResults(SampleReport.Full, "r.json"));

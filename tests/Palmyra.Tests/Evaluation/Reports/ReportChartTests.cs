@@ -1,4 +1,5 @@
 using System.Xml.Linq;
+using Palmyra.Evaluation;
 using Palmyra.Evaluation.Reports;
 using Palmyra.Evaluation.Scoring;
 
@@ -37,7 +38,41 @@ public sealed class ReportChartTests
         double[] widths = [.. Elements(chart, "rect")
             .Where(bar => Elements(bar, "title").Any())
             .Select(bar => double.Parse(bar.Attribute("width")!.Value, System.Globalization.CultureInfo.InvariantCulture))];
-        Assert.Equal([105, 420, 0, 0, 210, 420], widths);
+        Assert.Equal([105, 420, 1.5, 1.5, 210, 420], widths);
+    }
+
+    [Fact]
+    public void Ticks_stay_apart_however_large_a_perplexity_is()
+    {
+        foreach (double perplexity in new[] { 1e5, 1e8, 1e12, 1e300 })
+        {
+            XElement chart = XDocument.Parse(ReportChart.Draw(SampleReport.One(
+                new ModelDescription { Name = "m", Where = "w" }, SampleReport.Lambada(0.5, perplexity)))).Root!;
+            (double At, string Text)[] ticks = [.. Elements(chart, "text")
+                .Where(text => text.Attribute("text-anchor")?.Value == "middle" && !text.Value.EndsWith('%'))
+                .Select(text => (double.Parse(text.Attribute("x")!.Value, System.Globalization.CultureInfo.InvariantCulture), text.Value))];
+            Assert.InRange(ticks.Length, 2, 9);
+            Assert.All(ticks.Zip(ticks.Skip(1)), pair =>
+                Assert.True(pair.Second.At - pair.First.At > 8.0 * (pair.First.Text.Length + pair.Second.Text.Length) / 2, $"{pair}"));
+        }
+
+        string drawn = ReportChart.Draw(SampleReport.One(new ModelDescription { Name = "m", Where = "w" }, SampleReport.Lambada(0.5, 1e5)));
+        Assert.Contains(">1,000</text>", drawn, StringComparison.Ordinal);
+        Assert.Contains(">1e4</text>", drawn, StringComparison.Ordinal);
+    }
+
+    /// <summary>Also where names are so long that they are cut.</summary>
+    [Fact]
+    public void Rows_of_one_name_are_told_apart_in_the_legend()
+    {
+        string name = new('x', 200);
+        var model = new ModelDescription { Name = name, Where = "w" };
+        TaskResult task = SampleReport.Lambada(0.5, 8);
+        XElement chart = XDocument.Parse(ReportChart.Draw(SampleReport.One(model, task, task with { Protocol = "2021" }))).Root!;
+        string[] legend = [.. Elements(chart, "g").Select(line => line.Value.Trim())];
+        Assert.Equal(2, legend.Length);
+        Assert.EndsWith("x… (today, 0-shot)", legend[0], StringComparison.Ordinal);
+        Assert.EndsWith("x… (2021, 0-shot)", legend[1], StringComparison.Ordinal);
     }
 
     [Fact]

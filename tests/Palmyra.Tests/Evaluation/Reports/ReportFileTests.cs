@@ -28,6 +28,9 @@ public sealed class ReportFileTests
         Assert.Equal(0.1 + 0.2, model.Tasks[0].Metrics[0].StandardError);
         Assert.Equal(402.13e9, model.Model.TrainingTokens);
         Assert.Equal(["6ND", "PaLM"], model.Model.TrainingFlopsPerToken.Keys);
+        Assert.Equal("cpu (AVX-512, 2 threads)", model.Tasks[0].Run!.On);
+        Assert.Equal("split by \\w", model.Model.Settings);
+        Assert.Equal([12, 0], new[] { model.Tasks[0].ItemsCut, model.Tasks[1].ItemsCut });
         Assert.Equal(SampleReport.HostileName, read.Models[1].Model.Name);
         Assert.Equal(double.PositiveInfinity, read.Models[1].Tasks[0].Metrics[0].Value);
         Assert.Null(read.Models[1].Tasks[0].Run);
@@ -48,7 +51,7 @@ public sealed class ReportFileTests
         TaskResult task = SampleReport.Lambada(0.5, 2);
         var model = new ModelDescription { Name = "m", Where = "w" };
         string first = Json(SampleReport.One(model, task));
-        string second = Json(SampleReport.One(model, task with { Run = new RunFacts(DateTimeOffset.UnixEpoch, 1, 2) }));
+        string second = Json(SampleReport.One(model, task with { Run = new RunFacts(DateTimeOffset.UnixEpoch, 1, 2, "another machine") }));
         Assert.NotEqual(first, second);
         static string WithoutRun(string json) => json[..json.IndexOf("\"run\"", StringComparison.Ordinal)];
         Assert.Equal(WithoutRun(first), WithoutRun(second));
@@ -69,6 +72,9 @@ public sealed class ReportFileTests
     [InlineData("\"chance\":0.5", "\"chance\":\"NaN\"", "models[0].tasks[1].chance was expected to be 0 to 1")]
     [InlineData("\"sha256\":\"aa", "\"sha256\":\"A|", "models[0].tasks[0].data.sha256 was expected to be 64 hexadecimal digits")]
     [InlineData("\"started\":\"2026", "\"started\":\"soon", "models[0].tasks[0].run.started was expected to be a time")]
+    [InlineData("\"on\":\"cpu (AVX-512, 2 threads)\"", "\"on\":2", "models[0].tasks[0].run.on was expected to be a text; found 2")]
+    [InlineData("\"settings\":\"split", "\"settings\":\"\",\"x\":\"", "models[0].settings was expected to be a text of 1 to")]
+    [InlineData("\"items_cut\":12", "\"items_cut\":-1", "models[0].tasks[0].items_cut was expected to be a whole number from 0 on; found -1")]
     [InlineData("\"format\":", "\"format\":1,\"format\":", "does not parse")]
     [InlineData("{\"format\"", "[\"format\"", "does not parse")]
     public void A_wrong_value_is_refused_in_a_sentence(string right, string wrong, string message)

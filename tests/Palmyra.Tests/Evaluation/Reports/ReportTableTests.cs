@@ -61,6 +61,74 @@ public sealed class ReportTableTests
     }
 
     [Fact]
+    public void Rows_of_one_name_have_names_of_their_own_whatever_they_differ_in()
+    {
+        TaskResult task = SampleReport.Lambada(0.5, 8);
+        ModelDescription first = Nobody with { Weights = "f16", Digest = "0123456789", Where = "cpu, F16 weights" };
+        AssertNames(["m (today, 0-shot)", "m (2021, 0-shot)"], (first, task), (first, task with { Protocol = "2021" }));
+        AssertNames(["m (today, 0-shot)", "m (today, 3-shot)"], (first, task), (first, task with { FewShot = 3 }));
+        AssertNames(["m (f16 weights)", "m (q4 weights)"], (first, task), (first with { Weights = "q4", Where = "cpu, Q4 weights" }, task));
+        AssertNames(["m (cpu, F16 weights)", "m (gpu)"], (first, task), (first with { Where = "gpu" }, task));
+        AssertNames(["m (01234567)", "m (abcdef)"], (first, task), (first with { Digest = "abcdef" }, task));
+        AssertNames(["m (no. 1)", "m (no. 2)"], (first, task), (first, task));
+        AssertNames(
+            ["m (today, 0-shot, f16 weights, no. 1)", "m (2021, 0-shot, f16 weights)", "m (today, 0-shot, q4 weights)", "m (today, 0-shot, f16 weights, no. 2)", "n"],
+            (first, task), (first, task with { Protocol = "2021" }), (first with { Weights = "q4" }, task), (first, task), (first with { Name = "n" }, task));
+    }
+
+    [Fact]
+    public void Names_that_look_alike_are_told_apart()
+    {
+        TaskResult task = SampleReport.Lambada(0.5, 8);
+        string table = ReportTable.Card(new EvaluationReport(
+            [new ModelResults(Nobody, [task]), new ModelResults(Nobody with { Name = "m\u202e" }, [task with { Protocol = "2021" }])]));
+        Assert.Contains("| m (today, 0-shot) |", table, StringComparison.Ordinal);
+        Assert.Contains("(2021, 0-shot) |", table, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Two_runs_of_one_model_on_different_tasks_are_one_row()
+    {
+        ModelDescription model = Nobody with { Digest = "0123" };
+        TaskResult piqa = SampleReport.Choices("piqa", "PIQA", 0.5, ("acc", 0.25));
+        var report = new EvaluationReport([new ModelResults(model, [SampleReport.Lambada(0.5, 8)]), new ModelResults(model, [piqa])]);
+        string table = ReportTable.Card(report);
+        Assert.Contains("| m | unknown | unknown | 8.000 | 50.00 % | – | – | 25.00 % (acc) | unknown |\n", table, StringComparison.Ordinal);
+
+        // Of other weights, or of weights nobody can tell from others, they are two.
+        foreach (ModelDescription other in new[] { model with { Digest = "4567" }, model with { Digest = null }, model with { Settings = "s" } })
+        {
+            report = new EvaluationReport([report.Models[0], new ModelResults(other, [piqa])]);
+            Assert.Contains("| 8.000 | 50.00 % | – | – | – | unknown |\n", ReportTable.Card(report), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Protocols_and_examples_are_told_below_the_cards_table()
+    {
+        TaskResult task = SampleReport.Lambada(0.5, 8);
+        string table = ReportTable.Card(SampleReport.One(Nobody, task));
+        Assert.Contains(
+            "\nProtocol: today (lm-evaluation-harness since June 2023: context and continuation encoded together, all logits), 0-shot.\n",
+            table,
+            StringComparison.Ordinal);
+        table = ReportTable.Card(SampleReport.One(Nobody, task, task with { FewShot = 3 }, task with { Protocol = "my|own" }));
+        Assert.Contains("\nProtocols: today (", table, StringComparison.Ordinal);
+        Assert.Contains("all logits), 0-shot and 3-shot; my\\|own, 0-shot.\n", table, StringComparison.Ordinal);
+        Assert.DoesNotContain("Protocol", ReportTable.Card(SampleReport.One(Nobody)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Items_whose_context_was_cut_are_told()
+    {
+        TaskResult task = SampleReport.Lambada(0.5, 8) with { Items = 10_042, ItemsCut = 12 };
+        Assert.Contains("| 10,042 (12 cut) |", ReportTable.Full(SampleReport.One(Nobody, task)), StringComparison.Ordinal);
+        Assert.Contains("| 10,042 (limited, 12 cut) |", ReportTable.Full(SampleReport.One(Nobody, task with { Limit = 20_000 })), StringComparison.Ordinal);
+        Assert.Contains("lost their beginning", ReportTable.Card(SampleReport.One(Nobody, task)), StringComparison.Ordinal);
+        Assert.DoesNotContain("lost their beginning", ReportTable.Card(SampleReport.One(Nobody, task with { ItemsCut = 0 })), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Numbers_of_other_data_than_the_published_are_marked()
     {
         TaskResult own = SampleReport.Choices("piqa", "PIQA", 0.5, ("acc", 0.5)) with { DataKnownAs = null };
@@ -110,6 +178,22 @@ public sealed class ReportTableTests
             Assert.DoesNotContain("<script", table, StringComparison.Ordinal);
             Assert.DoesNotContain('\u202e', table);
         }
+    }
+
+    // The names stand in every table and in the chart.
+    private static void AssertNames(string[] names, params (ModelDescription Model, TaskResult Task)[] rows)
+    {
+        var flops = new Dictionary<string, double> { ["6ND"] = 2.5e7 };
+        var report = new EvaluationReport([.. rows.Select(row => new ModelResults(row.Model with { TrainingFlopsPerToken = flops }, [row.Task]))]);
+        Assert.Equal(names, Starts(ReportTable.Card(report)));
+
+        // Two metrics each, then the table of training FLOPs.
+        Assert.Equal([.. names.SelectMany(name => new[] { name, name }), .. names], Starts(ReportTable.Full(report)));
+        string chart = ReportChart.Draw(report);
+        Assert.All(names, name => Assert.Contains($">{name}</text></g>", chart, StringComparison.Ordinal));
+        static IEnumerable<string> Starts(string table) => table.Split('\n')
+            .Where(line => line.StartsWith("| m", StringComparison.Ordinal) || line.StartsWith("| n", StringComparison.Ordinal))
+            .Select(line => line.Split(" | ")[0][2..]);
     }
 
     [Theory]

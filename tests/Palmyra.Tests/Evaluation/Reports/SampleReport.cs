@@ -20,6 +20,7 @@ internal static class SampleReport
                 Where = "cpu, F16 weights",
                 Digest = "0123",
                 Weights = "f16",
+                Settings = "split by \\w",
                 Parameters = 6_053_381_344,
                 TrainingTokens = 402.13e9,
                 IsPublic = true,
@@ -27,7 +28,7 @@ internal static class SampleReport
                 TrainingFlopsPerToken = new Dictionary<string, double> { ["6ND"] = 6.0 * 6_053_381_344, ["PaLM"] = 3.914e10 },
             },
             [
-                Lambada(0.6827, 4.1026),
+                Lambada(0.6827, 4.1026) with { ItemsCut = 12 },
                 Choices("winogrande", "Winogrande", 0.5, ("acc", 0.641)),
                 Choices("hellaswag", "HellaSwag", 0.25, ("acc", 0.4954), ("acc_norm", 0.6624), ("acc_bytes", 0.66)),
                 Choices("piqa", "PIQA", 0.5, ("acc", 0.7078), ("acc_norm", 0.7051)),
@@ -48,7 +49,7 @@ internal static class SampleReport
         DataSha256 = Sum,
         DataKnownAs = "LAMBADA test set as OpenAI processed it",
         Metrics = [new MetricValue("perplexity", perplexity, 0.1 + 0.2), new MetricValue("acc", accuracy, 0.0065)],
-        Run = new RunFacts(new DateTimeOffset(2026, 1, 31, 12, 30, 15, 250, TimeSpan.Zero), 12.345678901234567, 123_456_789_012),
+        Run = new RunFacts(new DateTimeOffset(2026, 1, 31, 12, 30, 15, 250, TimeSpan.Zero), 12.345678901234567, 123_456_789_012, "cpu (AVX-512, 2 threads)"),
     };
 
     public static TaskResult Choices(string task, string title, double chance, params (string Name, double Value)[] metrics) =>
