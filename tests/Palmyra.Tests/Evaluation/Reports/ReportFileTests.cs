@@ -70,6 +70,9 @@ public sealed class ReportFileTests
     [InlineData("\"sha256\":\"aa", "\"sha256\":\"A|", "models[0].tasks[0].data.sha256 was expected to be 64 hexadecimal digits")]
     [InlineData("\"started\":\"2026", "\"started\":\"soon", "models[0].tasks[0].run.started was expected to be a time")]
     [InlineData("\"format\":", "\"format\":1,\"format\":", "does not parse")]
+    [InlineData("\"6ND\":", "\"6ND\\ud800\":", "found half a surrogate pair")]
+    [InlineData("\"format\":", "\"wh\\ud800\":1,\"format\":", "found half a surrogate pair")]
+    [InlineData("\"first\"", "\"\\udfff\"", "found half a surrogate pair")]
     [InlineData("{\"format\"", "[\"format\"", "does not parse")]
     public void A_wrong_value_is_refused_in_a_sentence(string right, string wrong, string message)
     {
@@ -107,6 +110,25 @@ public sealed class ReportFileTests
         {
             byte[] damaged = [.. json[..Math.Max(length, at + 1)]];
             damaged[at] = value;
+            try
+            {
+                _ = ReportFile.Parse(damaged, "f");
+            }
+            catch (EvaluationException)
+            {
+                // Refused, as it should be.
+            }
+        });
+    }
+
+    /// <summary>The same where what is put in is likelier to mean something to a reader of JSON.</summary>
+    [Fact]
+    public void Files_with_foreign_pieces_are_refused_and_nothing_else()
+    {
+        byte[] json = Encoding.UTF8.GetBytes(Json(SampleReport.Full));
+        Gen.Select(Gen.Int[0, json.Length], Gen.Int[0, Damage.Pieces.Length - 1].Select(i => Damage.Pieces[i]), Gen.Int[0, 12]).Sample((at, piece, lost) =>
+        {
+            byte[] damaged = [.. json[..at], .. Encoding.UTF8.GetBytes(piece), .. json[Math.Min(json.Length, at + lost)..]];
             try
             {
                 _ = ReportFile.Parse(damaged, "f");
