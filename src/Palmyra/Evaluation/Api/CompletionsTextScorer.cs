@@ -107,6 +107,13 @@ public sealed class CompletionsTextScorer : ITextScorer
     /// <summary>Closes the connections.</summary>
     public void Dispose() => _client.Dispose();
 
+    /// <summary>What the answers depend on besides the model.</summary>
+    internal static string SettingsOf(CompletionsOptions options)
+    {
+        string prompts = options.Tokenizer is { } tokenizer ? $"prompts as ids of tokenizer {tokenizer.Digest}" : "prompts as text";
+        return $"dialect {options.Dialect.Name}, at most {options.MaxLength} tokens, {prompts}";
+    }
+
     private IEnumerable<Question> Draw(IEnumerable<EvaluationItem> items, Queue<OpenItem> open)
     {
         foreach (EvaluationItem item in items)
@@ -142,7 +149,7 @@ public sealed class CompletionsTextScorer : ITextScorer
     {
         ApiPrompt[] prompts = [.. questions.Select(question => question.Prompt)];
         byte[] body = CompletionsBody.Write(_options.Model, _options.Dialect, prompts);
-        return _answer.Read(await _client.PostAsync(body, cancellation).ConfigureAwait(false), prompts);
+        return _answer.Read(await _client.PostAsync(body, _answer.MostBytes(prompts), cancellation).ConfigureAwait(false), prompts);
     }
 
     private sealed record Question(OpenItem Item, ScoringRequest Request, ApiPrompt Prompt);
