@@ -90,6 +90,7 @@ internal sealed class ApiOptions
             Concurrency = parsed.GetValue(_concurrency),
             BatchSize = parsed.GetValue(_batch),
             ApiKey = Environment.GetEnvironmentVariable(parsed.GetValue(_key)!),
+            KeySource = parsed.GetValue(_key)!,
         });
     }
 }

@@ -74,7 +74,7 @@ public sealed class CardTests : IDisposable
         System.IO.File.WriteAllText(File("r.json"), Results("storyteller"));
         RunResult result = CommandLine.Run("card", "--results", File("r.json"));
         Assert.Equal((0, string.Empty), (result.ExitCode, result.Error));
-        Assert.Contains("| storyteller | unknown | 1.9e14 | – | 12.50 % (own data) |", result.Output, StringComparison.Ordinal);
+        Assert.Contains("| storyteller | unknown | 1.9e14 | – | 12.50 % (unverified data) |", result.Output, StringComparison.Ordinal);
         Assert.Contains("      type: lambada_openai\n", result.Output, StringComparison.Ordinal);
         System.IO.File.WriteAllText(File("r.json"), Results("another"));
         CommandLine.Run("card", "--results", File("r.json")).Refuses(1, "results of 'storyteller' were expected; found another");

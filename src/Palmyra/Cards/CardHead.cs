@@ -69,7 +69,7 @@ internal static class CardHead
             foreach (MetricValue metric in task.Metrics)
             {
                 string part = task.Limit is null ? string.Empty : $", {task.Items} items";
-                string way = $"{metric.Name}, protocol {task.Protocol}{part}{(ReportTable.IsOwnData(task) ? $", {ReportTable.OwnData}" : string.Empty)}";
+                string way = $"{metric.Name}, protocol {task.Protocol}{part}{(ReportTable.DataMark(task) is string mark ? $", {mark}" : string.Empty)}";
                 text.Append($"    - type: {YamlScalar.Write(metric.Name)}\n      value: {YamlScalar.Write(metric.Value)}\n")
                     .Append($"      name: {YamlScalar.Write(way)}\n");
             }

@@ -50,7 +50,7 @@ public sealed record TrainerState
     {
         try
         {
-            using JsonDocument document = JsonDocument.Parse(WithoutWordNumbers(json));
+            using JsonDocument document = UnicodeJson.Parse(WithoutWordNumbers(json));
             JsonElement root = document.RootElement;
             if (root.ValueKind != JsonValueKind.Object)
             {

@@ -35,8 +35,8 @@ internal static class YamlScalar
                     quoted.Append("\\t");
                     break;
 
-                // Controls, line separators, marks of direction and the byte order mark are not printable in YAML, or should not be seen.
-                case < 0x20 or (>= 0x7F and < 0xA0) or (>= 0x2028 and <= 0x202E) or 0x200E or 0x200F or 0xFEFF:
+                // Controls, line separators, marks of direction, the byte order mark and what is no character are not printable in YAML, or should not be seen.
+                case < 0x20 or (>= 0x7F and < 0xA0) or (>= 0x2028 and <= 0x202E) or 0x200E or 0x200F or 0xFEFF or 0xFFFE or 0xFFFF:
                     quoted.Append("\\u").Append(rune.Value.ToString("x4", CultureInfo.InvariantCulture));
                     break;
                 default:
@@ -56,8 +56,16 @@ internal static class YamlScalar
         double.NegativeInfinity => "-.inf",
         _ => Math.Abs(number) < 1e15 && Math.Truncate(number) == number
             ? number.ToString("F0", CultureInfo.InvariantCulture)
-            : number.ToString("R", CultureInfo.InvariantCulture),
+            : WithPoint(number.ToString("R", CultureInfo.InvariantCulture)),
     };
+
+    // 3E-05 is a text to readers of YAML 1.1, whose numbers with an exponent have a point too.
+    private static string WithPoint(string digits)
+    {
+        int exponent = digits.IndexOf('E', StringComparison.Ordinal);
+        return exponent < 0 ? digits
+            : digits[..exponent] + (digits.Contains('.', StringComparison.Ordinal) ? "e" : ".0e") + digits[(exponent + 1)..];
+    }
 
     /// <summary>The text of a scalar that stands alone; null if it is none that is understood.</summary>
     public static string? Read(string source)

@@ -21,16 +21,9 @@ internal sealed unsafe class MappedFile : ByteSource
     {
         try
         {
-            // Opening a pipe would wait for its writer; a pipe has no length, so it is refused unopened like an empty file.
-            var information = new FileInfo(path);
-            if ((information.ResolveLinkTarget(returnFinalTarget: true) as FileInfo ?? information).Length == 0)
-            {
-                return;
-            }
-
-            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 0);
-            Length = stream.Length;
-            if (Length == 0)
+            using FileStream? stream = RegularFile.Open(path);
+            Length = stream?.Length ?? 0;
+            if (stream is null || Length == 0)
             {
                 return;
             }

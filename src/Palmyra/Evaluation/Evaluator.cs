@@ -122,6 +122,7 @@ public sealed class Evaluator
                 ? [.. data.Beside, new FileSum(Path.GetFileName(shots.Path), shots.Sha256), .. shots.Beside]
                 : data.Beside,
             DataKnownAs = data.Known?.Name,
+            DataIsDerived = data.Known is { IsDerived: true },
             Chance = task.Chance,
             Metrics = metrics.Finish(options.BootstrapIterations, cancellation),
             Run = new RunFacts(

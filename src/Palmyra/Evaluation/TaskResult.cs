@@ -36,6 +36,9 @@ public sealed record TaskResult
     /// <summary>The published file it is; null for any other.</summary>
     public string? DataKnownAs { get; init; }
 
+    /// <summary>Whether that file was made by somebody from the published one, so that numbers may differ.</summary>
+    public bool DataIsDerived { get; init; }
+
     /// <summary>The accuracy of guessing; null where there is none.</summary>
     public double? Chance { get; init; }
 

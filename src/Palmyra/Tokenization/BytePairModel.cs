@@ -45,6 +45,8 @@ internal sealed class BytePairModel : TokenModel
 
     public override string Separator => "";
 
+    public override IEnumerable<string> Rules => [$"pairs {_rules.AddPrefixSpace} {_rules.SplitsPieces} {_unknownId}", .. _rules.Merges];
+
     public override byte[] BytesOf(string spelling) => ByteAlphabet.BytesOf(spelling) ?? Encoding.UTF8.GetBytes(spelling);
 
     public override void Encode(string text, int start, int end, TokenList tokens)

@@ -18,6 +18,7 @@ public sealed class GptTokenizer
     private readonly int[] _prefix;
     private readonly int[] _suffix;
     private readonly HashSet<int> _specialIds = [];
+    private readonly Lazy<string> _digest;
 
     private GptTokenizer(TokenizerDefinition definition, TokenizerConfig config, TokenizerOptions options)
     {
@@ -63,6 +64,7 @@ public sealed class GptTokenizer
         _prefix = config.AddBosToken && BosId is { } bos && !definition.Prefix.Contains(bos) ? [bos, .. definition.Prefix] : [.. definition.Prefix];
         CleansUpSpaces = config.CleansUpSpaces;
         ModelMaxLength = config.ModelMaxLength;
+        _digest = new Lazy<string>(() => TokenizerDigest.Of(this, _model.Rules));
     }
 
     private const string DefaultSpecialToken = "<|endoftext|>";
@@ -90,6 +92,13 @@ public sealed class GptTokenizer
 
     /// <summary>Whether tokenizer_config.json asks for <c>cleanUpSpaces</c> when decoding; <see cref="Decode"/> does it only on request.</summary>
     public bool CleansUpSpaces { get; }
+
+    /// <summary>
+    /// Tells one tokenizer from another: the first eight digits of SHA-256 over all that decides which ids a text becomes (spellings with their ids,
+    /// added tokens, merges, what is put around and in front of a text, how it is split), so that equal ones in files of different kinds are equal.
+    /// Computed when first asked for.
+    /// </summary>
+    public string Digest => _digest.Value;
 
     /// <summary>What decoding puts between tokens.</summary>
     internal string Separator => _model.Separator;

@@ -12,6 +12,8 @@ internal sealed class WordLevelModel(Vocabulary vocabulary, IReadOnlyList<WordSp
 {
     public override string Separator => separator;
 
+    public override IEnumerable<string> Rules => [$"words {separator} {unknownId}", .. splitters?.Select(splitter => splitter.ToString()) ?? []];
+
     public override byte[] BytesOf(string spelling) => Encoding.UTF8.GetBytes(spelling);
 
     public override void Encode(string text, int start, int end, TokenList tokens)

@@ -22,6 +22,9 @@ internal sealed class WordSplitter
         _dropsMatches = dropsMatches;
     }
 
+    /// <summary>All that tells one rule from another.</summary>
+    public override string ToString() => $"{_pattern} {_gaps} {_dropsMatches}";
+
     private enum Gaps
     {
         /// <summary>Text between matches is no word.</summary>

@@ -49,6 +49,36 @@ public sealed class FrontMatterTests
         Assert.Equal(["language", "license", "title", "tags", "datasets", "training_tokens", "url"], head.Keys);
     }
 
+    /// <summary>The pattern is that of YAML 1.1's floats as its readers have it; an exponent without a point is a text to them.</summary>
+    [Fact]
+    public void Numbers_are_numbers_to_every_reader() => Gen.Double.Sample(number =>
+    {
+        string text = YamlScalar.Write(number);
+        Assert.Matches(@"^([-+]?(0|[1-9][0-9]*)|[-+]?[0-9][0-9_]*\.[0-9_]*([eE][-+][0-9]+)?|[-+]?\.inf|\.nan)$", text);
+        if (double.IsFinite(number))
+        {
+            Assert.Equal(number, double.Parse(text, System.Globalization.CultureInfo.InvariantCulture));
+        }
+    });
+
+    [Theory]
+    [InlineData(3e-5, "3.0e-05")]
+    [InlineData(1e22, "1.0e+22")]
+    [InlineData(1.5e-7, "1.5e-07")]
+    [InlineData(0.25, "0.25")]
+    [InlineData(402e9, "402000000000")]
+    public void Exponents_have_a_point_before_them(double number, string expected) => Assert.Equal(expected, YamlScalar.Write(number));
+
+    [Theory]
+    [InlineData("a\uFFFEb", "\"a\\ufffeb\"")]
+    [InlineData("\uFFFF", "\"\\uffff\"")]
+    [InlineData("\uFEFF\uFFFD", "\"\\ufeff\uFFFD\"")]
+    public void What_YAML_does_not_allow_is_escaped(string text, string expected)
+    {
+        Assert.Equal(expected, YamlScalar.Write(text));
+        Assert.Equal(text, YamlScalar.Read(expected));
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("---")]

@@ -1,4 +1,5 @@
 using System.Text;
+using CsCheck;
 using Palmyra.Cards;
 using Palmyra.Diagnostics;
 using Palmyra.Testing;
@@ -35,8 +36,32 @@ public sealed class TrainerStateTests
     [InlineData("{")]
     [InlineData("")]
     [InlineData("{\"a\": Nonsense}")]
+    [InlineData("{\"wh\\ud800\": 1}")]
+    [InlineData("{\"global_step\": 1, \"wh\\ud800\": {\"a\": \"\\udfff\"}}")]
+    [InlineData("{\"log_history\": [{\"eval_loss\\ud800\": 1}]}")]
     public void What_is_no_object_is_refused(string json) =>
         Assert.StartsWith("f: expected a JSON object", Assert.Throws<CheckpointException>(() => Parse(json)).Message, StringComparison.Ordinal);
+
+    /// <summary>Whatever a file holds, it is a record or a refusal.</summary>
+    [Fact]
+    public void Damaged_records_are_refused_and_nothing_else()
+    {
+        byte[] json = Encoding.UTF8.GetBytes(
+            """{"global_step": 10, "epoch": 2.5, "total_flos": Infinity, "train_batch_size": 8, "log_history": [{"eval_loss": 3, "x\u00e9": "\ud83d\ude00"}, {"eval_loss": NaN}]}""");
+        Gen.Select(Gen.Int[0, json.Length], Gen.Int[0, Damage.Pieces.Length - 1].Select(i => Damage.Pieces[i]), Gen.Byte, Gen.Int[0, 12]).Sample((at, piece, value, lost) =>
+        {
+            byte[] put = lost % 4 == 0 ? [value] : Encoding.UTF8.GetBytes(piece);
+            byte[] damaged = [.. json[..at], .. put, .. json[Math.Min(json.Length, at + lost)..]];
+            try
+            {
+                _ = TrainerState.Parse(damaged, "f");
+            }
+            catch (CheckpointException failure)
+            {
+                Assert.StartsWith("f: ", failure.Message, StringComparison.Ordinal);
+            }
+        });
+    }
 
     [Fact]
     public void A_folder_without_a_record_has_none()

@@ -3,6 +3,7 @@ using System.Text.Json;
 using CsCheck;
 using Palmyra.Diagnostics;
 using Palmyra.Testing;
+using Palmyra.Tests.Checkpoints;
 using Palmyra.Tokenization;
 
 namespace Palmyra.Tests.Tokenization;
@@ -40,6 +41,26 @@ public sealed class GptTokenizerTests
         Assert.Equal([264, ' ', 'x'], Tiny.Encode("     x"));
         Assert.Equal(['a', TinyVocabulary.EndOfText, 'b'], Tiny.Encode("a<|endoftext|>b"));
         Assert.Empty(Tiny.Encode(""));
+    }
+
+    [Fact]
+    public void TheDigestIsOfWhatDecidesTheIdsAndNotOfTheFilesForm()
+    {
+        using var twoFiles = new TemporaryFolder();
+        TinyVocabulary.WriteTwoFiles(twoFiles);
+        var oneFile = TinyVocabulary.TokenizerJson();
+        Assert.Matches("^[0-9a-f]{8}$", Tiny.Digest);
+        Assert.Equal(Tiny.Digest, GptTokenizer.Open(twoFiles.Root).Digest);
+        Assert.Equal(Tiny.Digest, TinyVocabulary.OpenJson(oneFile).Digest);
+        Assert.NotEqual(Tiny.Digest, Storyteller.Digest);
+        Assert.NotEqual(Tiny.Digest, TinyVocabulary.OpenJson(oneFile, new TokenizerOptions { AddPrefixSpace = true }).Digest);
+        File.WriteAllText(twoFiles["merges.txt"], string.Join('\n', TinyVocabulary.Merges.Reverse()));
+        Assert.NotEqual(Tiny.Digest, GptTokenizer.Open(twoFiles.Root).Digest);
+
+        string Words(string? pattern) =>
+            TinyVocabulary.OpenJson(TinyVocabulary.WordLevelJson(), new TokenizerOptions { SplitPattern = pattern }).Digest;
+
+        Assert.Equal(3, new[] { Words(null), Words("C|Cl"), Words("Cl|C"), Words("Cl|C") }.Distinct().Count());
     }
 
     [Fact]

@@ -10,6 +10,14 @@ internal sealed class CompletionsAnswer(string where, CompletionsDialect dialect
 {
     internal const int MaxDepth = 32;
 
+    internal const int LongestAnswer = 64 << 20;
+
+    // What a server says besides, and prompts of few tokens with long texts.
+    private const int ShortestBound = 1 << 20;
+
+    // An entry is a token's text, its number, its place and its line's indentation: some hundred bytes where a server is generous with all of them.
+    private const int BytesAnEntry = 512;
+
     /// <param name="Prompts">A score for each prompt of the request.</param>
     /// <param name="PromptTokens"><c>usage.prompt_tokens</c>, or 0.</param>
     public sealed record Scores(RequestScore[] Prompts, long PromptTokens);
@@ -37,19 +45,32 @@ internal sealed class CompletionsAnswer(string where, CompletionsDialect dialect
         }
     }
 
+    /// <summary>The longest body that can be an answer to these prompts; any longer one is not worth parsing.</summary>
+    public int MostBytes(IReadOnlyList<ApiPrompt> prompts)
+    {
+        long tokens = prompts.Sum(prompt => (long)MostTokens(prompt));
+        return (int)Math.Min(LongestAnswer, ShortestBound + (tokens * (dialect.LogProbs + 1) * BytesAnEntry));
+    }
+
+    // No token of a text is shorter than a byte, but for one that may begin it.
+    private int MostTokens(ApiPrompt prompt) =>
+        dialect.MaxTokens + (prompt.Ids?.Length ?? System.Text.Encoding.UTF8.GetByteCount(prompt.Text!) + 1);
+
     private JsonElement[] InOrder(JsonElement root, int count)
     {
         string expected = $"one choice for each of {count} prompts";
-        JsonElement[] found = Member(root, "choices") is { ValueKind: JsonValueKind.Array } choices
-            ? [.. choices.EnumerateArray()]
-            : throw Wrong("choices", expected, Kind(Member(root, "choices")));
-        if (found.Length != count)
+        if (Member(root, "choices") is not { ValueKind: JsonValueKind.Array } choices)
         {
-            throw Wrong("choices", expected, $"{found.Length}");
+            throw Wrong("choices", expected, Kind(Member(root, "choices")));
+        }
+
+        if (choices.GetArrayLength() != count)
+        {
+            throw Wrong("choices", expected, $"{choices.GetArrayLength()}");
         }
 
         var ordered = new JsonElement?[count];
-        foreach (JsonElement choice in found)
+        foreach (JsonElement choice in choices.EnumerateArray())
         {
             if (Member(choice, "index") is not { ValueKind: JsonValueKind.Number } value
                 || !value.TryGetInt32(out int index)
@@ -145,8 +166,7 @@ internal sealed class CompletionsAnswer(string where, CompletionsDialect dialect
             throw NoEcho($"{place[..place.LastIndexOf('.')]}.text does not begin with the prompt");
         }
 
-        // No token is shorter than a byte, but for one that may begin the text.
-        int most = System.Text.Encoding.UTF8.GetByteCount(text) + 1 + dialect.MaxTokens;
+        int most = MostTokens(prompt);
         if (count > most)
         {
             throw Wrong($"{place}.token_logprobs", $"at most {most} entries", $"{count}");

@@ -9,7 +9,6 @@ namespace Palmyra.Evaluation.Api;
 /// <summary>Posts bodies to one address, tries again where that may help, and says in a sentence why it gave up.</summary>
 internal sealed class CompletionsClient : IDisposable
 {
-    internal const int MaxResponseBytes = 64 << 20;
     private const int MaxErrorBytes = 64 << 10;
     private const int LongestQuote = 300;
 
@@ -58,12 +57,15 @@ internal sealed class CompletionsClient : IDisposable
     public string Where { get; }
 
     /// <summary>The body of a successful response.</summary>
+    /// <param name="body">What is sent.</param>
+    /// <param name="mostBytes">The longest answer that is read.</param>
+    /// <param name="cancellation">Ends the request, or the wait before the next attempt.</param>
     /// <exception cref="EvaluationException">There is none after all attempts, or it is too long.</exception>
-    public async Task<byte[]> PostAsync(byte[] body, CancellationToken cancellation)
+    public async Task<byte[]> PostAsync(byte[] body, int mostBytes, CancellationToken cancellation)
     {
         for (int attempt = 1; ; attempt++)
         {
-            Outcome outcome = await TryAsync(body, cancellation).ConfigureAwait(false);
+            Outcome outcome = await TryAsync(body, mostBytes, cancellation).ConfigureAwait(false);
             if (outcome.Body is { } found)
             {
                 return found;
@@ -88,7 +90,7 @@ internal sealed class CompletionsClient : IDisposable
 
     public void Dispose() => _http.Dispose();
 
-    private async Task<Outcome> TryAsync(byte[] body, CancellationToken cancellation)
+    private async Task<Outcome> TryAsync(byte[] body, int mostBytes, CancellationToken cancellation)
     {
         using var timeout = new CancellationTokenSource(_options.Timeout, _options.Time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, timeout.Token);
@@ -110,11 +112,11 @@ internal sealed class CompletionsClient : IDisposable
                 return await RefusedAsync(response, either.Token).ConfigureAwait(false);
             }
 
-            (byte[] found, bool whole) = await ReadAsync(response.Content, MaxResponseBytes, either.Token).ConfigureAwait(false);
+            (byte[] found, bool whole) = await ReadAsync(response.Content, mostBytes, either.Token).ConfigureAwait(false);
             return whole
                 ? new Outcome(found, string.Empty, MayPass: false, RetryAfter: null)
                 : throw new EvaluationException(
-                    $"{Where}: an answer of at most {MaxResponseBytes >> 20} MiB was expected; found a longer one. Send fewer prompts in a request.");
+                    $"{Where}: an answer of at most {mostBytes >> 10} KiB was expected, the most its prompts can need; found a longer one.{Advice(mostBytes)}");
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
@@ -126,13 +128,18 @@ internal sealed class CompletionsClient : IDisposable
         }
     }
 
+    private static string Advice(int mostBytes) =>
+        mostBytes == CompletionsAnswer.LongestAnswer ? " Send fewer prompts in a request." : string.Empty;
+
     private async Task<Outcome> RefusedAsync(HttpResponseMessage response, CancellationToken cancellation)
     {
         (byte[] body, _) = await ReadAsync(response.Content, MaxErrorBytes, cancellation).ConfigureAwait(false);
         int status = (int)response.StatusCode;
         string hint = response.StatusCode switch
         {
-            HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden => " The key is read from OPENAI_API_KEY.",
+            HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden => string.IsNullOrEmpty(_options.ApiKey)
+                ? $" No key was given; set {_options.KeySource}."
+                : $" The key came from {_options.KeySource}.",
             HttpStatusCode.NotFound or HttpStatusCode.MethodNotAllowed => " The address must be complete, /v1/completions included.",
             >= (HttpStatusCode)300 and < (HttpStatusCode)400 => " Redirects are not followed; give the address it leads to.",
             _ => string.Empty,

@@ -47,6 +47,9 @@ public sealed class CompletionsOptions
     /// <summary>Sent as <c>Authorization: Bearer</c>; null or empty sends no such header. No message, report or exception has it.</summary>
     public string? ApiKey { get; init; }
 
+    /// <summary>What messages call the place that <see cref="ApiKey"/> came from, or should: an environment variable; OPENAI_API_KEY by default.</summary>
+    public string KeySource { get; init; } = "OPENAI_API_KEY";
+
     /// <summary>What carries requests, disposed with the scorer; null for a connection of its own, which follows no redirects.</summary>
     public HttpMessageHandler? Handler { get; init; }
 

@@ -42,7 +42,7 @@ public sealed class CompletionsTextScorer : ITextScorer
         _answer = new CompletionsAnswer(_client.Where, options.Dialect);
         int longest = options.MaxLength - options.Dialect.MaxTokens;
         _prompts = new ApiPrompts(options.Tokenizer is { } tokenizer ? new PromptEncoder(tokenizer, longest, protocol) : null);
-        Description = new ModelDescription { Name = options.Model, Where = _client.Where };
+        Description = new ModelDescription { Name = options.Model, Where = _client.Where, Settings = SettingsOf(options) };
     }
 
     /// <inheritdoc/>
@@ -110,6 +110,13 @@ public sealed class CompletionsTextScorer : ITextScorer
     /// <summary>Closes the connections.</summary>
     public void Dispose() => _client.Dispose();
 
+    /// <summary>What the answers depend on besides the model.</summary>
+    internal static string SettingsOf(CompletionsOptions options)
+    {
+        string prompts = options.Tokenizer is { } tokenizer ? $"prompts as ids of tokenizer {tokenizer.Digest}" : "prompts as text";
+        return $"dialect {options.Dialect.Name}, at most {options.MaxLength} tokens, {prompts}";
+    }
+
     private IEnumerable<Question> Draw(IEnumerable<EvaluationItem> items, Queue<OpenItem> open)
     {
         foreach (EvaluationItem item in items)
@@ -145,7 +152,7 @@ public sealed class CompletionsTextScorer : ITextScorer
     {
         ApiPrompt[] prompts = [.. questions.Select(question => question.Prompt)];
         byte[] body = CompletionsBody.Write(_options.Model, _options.Dialect, prompts);
-        return _answer.Read(await _client.PostAsync(body, cancellation).ConfigureAwait(false), prompts);
+        return _answer.Read(await _client.PostAsync(body, _answer.MostBytes(prompts), cancellation).ConfigureAwait(false), prompts);
     }
 
     private sealed record Question(OpenItem Item, ScoringRequest Request, ApiPrompt Prompt);

@@ -52,7 +52,7 @@ internal sealed class RecordedOutputs : IDisposable
         JsonDocument? document = null;
         try
         {
-            document = JsonDocument.Parse(SmallFile.Read(path, MaxBytes));
+            document = UnicodeJson.Parse(SmallFile.Read(path, MaxBytes));
             numbers = TensorFile.Open(Path.Combine(folder, "expected.safetensors"));
             return new RecordedOutputs(path, document, numbers);
         }

@@ -58,7 +58,7 @@ public static class TokenizerVerification
     {
         try
         {
-            return JsonDocument.Parse(SmallFile.Read(path, RecordedOutputs.MaxBytes));
+            return UnicodeJson.Parse(SmallFile.Read(path, RecordedOutputs.MaxBytes));
         }
         catch (JsonException failure)
         {

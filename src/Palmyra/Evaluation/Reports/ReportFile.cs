@@ -94,7 +94,7 @@ public static class ReportFile
         ArgumentNullException.ThrowIfNull(where);
         try
         {
-            using JsonDocument document = JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false });
+            using JsonDocument document = UnicodeJson.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false });
             return new EvaluationReport(ReportReader.Models(where, document.RootElement));
         }
         catch (JsonException failure)

@@ -61,6 +61,7 @@ internal static class ReportReader
                 ? [.. beside.Items().Select(file => new FileSum(Text(file.Required("name")), Sha256(file.Required("sha256"))))]
                 : [],
             DataKnownAs = Text(Optional(data, "known_as")),
+            DataIsDerived = Flag(Optional(data, "derived")) ?? false,
             Chance = Number(Optional(value, "chance"), Share, "0 to 1"),
             Metrics = [.. value.Required("metrics").Items().Select(Metric)],
             Run = Optional(value, "run") is RecordedValue run ? Run(run) : null,

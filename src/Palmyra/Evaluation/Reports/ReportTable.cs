@@ -11,7 +11,8 @@ public static class ReportTable
     private const string HellaSwag = "hellaswag";
     private const string Piqa = "piqa";
 
-    internal const string OwnData = "own data";
+    private const string Derived = "derived data";
+    private const string Unverified = "unverified data";
 
     /// <summary>The table as the model cards of this family print it: a row a model, random chance first, then tasks that those cards lack.</summary>
     /// <remarks>
@@ -95,14 +96,17 @@ public static class ReportTable
         [
             metric,
             task.Limit is null ? null : $"{ReportNumber.Count(task.Items)} items",
-            IsOwnData(task) ? OwnData : null,
+            DataMark(task),
         ];
         string mark = string.Join(", ", marks.Where(part => part is not null));
         return mark.Length == 0 ? value : $"{value} ({mark})";
     }
 
-    /// <summary>Whether a benchmark was measured on a file that is none of those published.</summary>
-    internal static bool IsOwnData(TaskResult task) => task.DataKnownAs is null && task.Task is (Lambada or Winogrande or HellaSwag or Piqa);
+    /// <summary>What a benchmark was measured on, where that is not the published file; null where it is, and for other tasks.</summary>
+    internal static string? DataMark(TaskResult task) => task.Task is not (Lambada or Winogrande or HellaSwag or Piqa) ? null
+        : task.DataKnownAs is null ? Unverified
+        : task.DataIsDerived ? Derived
+        : null;
 
     private static IEnumerable<Column> OtherTasks(IReadOnlyList<ReportRow> rows)
     {
@@ -137,9 +141,14 @@ public static class ReportTable
             yield return "HellaSwag and PIQA: the better of acc and acc_norm, the rule by which GPT-J's model card was filled; which one it is stands beside the number.";
         }
 
-        if (tasks.Any(IsOwnData))
+        if (tasks.Any(task => DataMark(task) == Unverified))
         {
-            yield return $"Numbers marked \"{OwnData}\" come from a file that is not the published one: they say nothing beside other cards' numbers.";
+            yield return $"Numbers marked \"{Unverified}\" come from a file whose checksum is none that is known here: it may be the published one or any other.";
+        }
+
+        if (tasks.Any(task => DataMark(task) == Derived))
+        {
+            yield return $"Numbers marked \"{Derived}\" come from a file that somebody made from the published one; the second table says what differs.";
         }
 
         if (tasks.Any(task => task.Limit is not null))

@@ -72,6 +72,11 @@ internal static class ReportWriter
         writer.WriteString("name", task.DataName);
         writer.WriteString("sha256", task.DataSha256);
         Text(writer, "known_as", task.DataKnownAs);
+        if (task.DataIsDerived)
+        {
+            writer.WriteBoolean("derived", true);
+        }
+
         if (task.DataBeside.Count > 0)
         {
             writer.WriteStartArray("beside");

@@ -42,6 +42,11 @@ public sealed class CustomTask : EvaluationTask
             throw description.Wrong("name", "letters, digits, _, - and .");
         }
 
+        if (EvaluationTasks.Find(Name) is not null)
+        {
+            throw description.Wrong("name", "one that none of Palmyra's own tasks has");
+        }
+
         Title = description.Text("title", Name);
         string file = description.Text("file");
         if (Path.GetFileName(file).Length == 0 || file.Contains('\0', StringComparison.Ordinal))

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Palmyra.Checkpoints;
 using Palmyra.Diagnostics;
 
 namespace Palmyra.Evaluation.Tasks;
@@ -30,7 +31,7 @@ public sealed class DataFile
     /// <param name="path">The file.</param>
     /// <param name="task">The task whose published files it is compared with.</param>
     /// <param name="cancellation">Looked at while reading.</param>
-    /// <exception cref="EvaluationException">It cannot be read.</exception>
+    /// <exception cref="EvaluationException">It cannot be read, or is empty, a pipe or a device.</exception>
     public static async Task<DataFile> OpenAsync(string path, EvaluationTask task, CancellationToken cancellation = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -49,15 +50,30 @@ public sealed class DataFile
     {
         try
         {
-            FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1 << 16, useAsync: true);
+            FileStream stream = OpenRead(path);
             await using (stream.ConfigureAwait(false))
             {
                 return Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, cancellation).ConfigureAwait(false));
             }
         }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        catch (IOException failure)
         {
             throw new EvaluationException($"{path}: the data of {task.Name} cannot be read: {failure.Message}", failure);
+        }
+    }
+
+    /// <summary>Opens a file of data from its beginning. A pipe would be empty the second time, and data is read several times.</summary>
+    /// <exception cref="EvaluationException">It cannot be opened, or is empty, a pipe or a device.</exception>
+    internal static FileStream OpenRead(string path)
+    {
+        try
+        {
+            return RegularFile.Open(path, FileOptions.SequentialScan)
+                ?? throw new EvaluationException($"{path}: the file is empty (pipes and devices count as empty).");
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw new EvaluationException($"{path}: the file cannot be opened: {failure.Message}", failure);
         }
     }
 }

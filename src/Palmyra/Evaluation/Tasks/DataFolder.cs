@@ -1,5 +1,4 @@
 using System.IO.Enumeration;
-using System.Security.Cryptography;
 using Palmyra.Diagnostics;
 
 namespace Palmyra.Evaluation.Tasks;
@@ -66,14 +65,31 @@ public static class DataFolder
 
     private static bool HaveSameBytes(string left, string right)
     {
+        using FileStream first = DataFile.OpenRead(left);
+        using FileStream second = DataFile.OpenRead(right);
+        if (first.Length != second.Length)
+        {
+            return false;
+        }
+
         try
         {
-            using FileStream first = File.OpenRead(left);
-            using FileStream second = File.OpenRead(right);
-            return first.Length == second.Length
-                && SHA256.HashData(first).AsSpan().SequenceEqual(SHA256.HashData(second));
+            byte[] ours = new byte[1 << 16];
+            byte[] theirs = new byte[1 << 16];
+            int read;
+            do
+            {
+                read = first.ReadAtLeast(ours, ours.Length, throwOnEndOfStream: false);
+                if (read != second.ReadAtLeast(theirs, theirs.Length, throwOnEndOfStream: false)
+                    || !ours.AsSpan(0, read).SequenceEqual(theirs.AsSpan(0, read)))
+                {
+                    return false;
+                }
+            }
+            while (read > 0);
+            return true;
         }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        catch (IOException failure)
         {
             throw new EvaluationException($"{left}: the file cannot be compared with {right}: {failure.Message}", failure);
         }

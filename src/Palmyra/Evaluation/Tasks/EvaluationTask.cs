@@ -1,8 +1,13 @@
+using Palmyra.Diagnostics;
+
 namespace Palmyra.Evaluation.Tasks;
 
 /// <summary>A task: where its data lies, how a record becomes an item, and what is measured. A class of its own each, small: data plus a template.</summary>
 public abstract class EvaluationTask
 {
+    /// <summary>The most items a file may have: hundreds of times those of the benchmarks, and what a run keeps of each item still fits memory.</summary>
+    public const int MostItems = 1 << 22;
+
     /// <summary>The name on the command line and in results, as lm-evaluation-harness has it: "lambada_openai".</summary>
     public abstract string Name { get; }
 
@@ -46,8 +51,18 @@ public abstract class EvaluationTask
     /// </summary>
     internal virtual bool? DrawsOneMoreExample => null;
 
-    /// <summary>Reads the items one after the other, in the order of the file; holds no more than one record.</summary>
+    /// <summary>
+    /// Reads the items one after the other, in the order of the file: at most <see cref="MostItems"/>. Holds one record, and some twenty bytes for
+    /// each one before where repeated records are refused.
+    /// </summary>
     /// <param name="data">The data.</param>
-    /// <exception cref="Diagnostics.EvaluationException">The file is not this task's, or a record is malformed, repeated or empty; file and line are named.</exception>
+    /// <exception cref="EvaluationException">
+    /// The file is not this task's or has too many records, or one of them is malformed, repeated or empty; file and line are named.
+    /// </exception>
     public abstract IEnumerable<EvaluationItem> Read(DataFile data);
+
+    /// <summary>Items as they come, refused where there are too many.</summary>
+    internal static IEnumerable<EvaluationItem> Bounded(IEnumerable<EvaluationItem> items, DataFile data) => items.Select(item => item.Index < MostItems
+        ? item
+        : throw new EvaluationException($"{data.Path}: a file was expected to have at most {MostItems} items; found more. Evaluate it in parts."));
 }

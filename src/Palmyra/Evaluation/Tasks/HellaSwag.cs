@@ -31,7 +31,8 @@ public sealed class HellaSwag : EvaluationTask
     [
         new(
             "50a3bf4e55a56f067d13eef491e48f6ddf299d6175ec2d253b62e3442ec99710",
-            "HellaSwag validation set as cleaned text, ctx_b not capitalised, 10,042 items, derived"),
+            "HellaSwag validation set as cleaned text, ctx_b not capitalised, 10,042 items, derived",
+            IsDerived: true),
     ];
 
     /// <inheritdoc/>
@@ -84,20 +85,21 @@ public sealed class HellaSwag : EvaluationTask
     private static string WithoutTags(string text)
     {
         var kept = new StringBuilder(text.Length);
-        int at = 0;
-        while (at < text.Length)
+        ReadOnlySpan<char> rest = text;
+        while (rest.IndexOf('[') is >= 0 and int open)
         {
-            int length = text[at] == '[' ? text.AsSpan(at).IndexOfAny(']', '\n') : -1;
-            if (length > 0 && text[at + length] == ']')
+            int end = rest[open..].IndexOfAny(']', '\n');
+            if (end < 0)
             {
-                at += length + 1;
+                break;
             }
-            else
-            {
-                kept.Append(text[at++]);
-            }
+
+            // A line that ends first has no closing bracket for its other opening ones either: each letter is looked at once.
+            end += open + 1;
+            kept.Append(rest[end - 1] == ']' ? rest[..open] : rest[..end]);
+            rest = rest[end..];
         }
 
-        return kept.ToString();
+        return kept.Append(rest).ToString();
     }
 }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Palmyra.Checkpoints;
 using Palmyra.Diagnostics;
 using Palmyra.Evaluation.Scoring;
 using Palmyra.Evaluation.Text;
@@ -22,23 +23,8 @@ internal static class JsonLines
     /// <param name="task">The task, whose <see cref="EvaluationTask.Forms"/> the records must have.</param>
     /// <param name="item">Makes an item of the record with a given index.</param>
     /// <exception cref="EvaluationException">The file is not this task's, or a record is malformed, repeated or empty; file and line are named.</exception>
-    public static IEnumerable<EvaluationItem> Items(DataFile data, EvaluationTask task, Func<JsonRecord, int, EvaluationItem> item)
-    {
-        var seen = new Repetitions(data.Path, isAllowed: task.MayRepeat || data.Known is not null);
-        int index = 0;
-        foreach (JsonRecord record in Read(data.Path))
-        {
-            if (!task.Forms.Any(form => form.All(record.Has)))
-            {
-                throw Foreign(record, task);
-            }
-
-            EvaluationItem made = item(record, index++);
-            CheckContinuations(record, made);
-            seen.Add(made, record.Line);
-            yield return made;
-        }
-    }
+    public static IEnumerable<EvaluationItem> Items(DataFile data, EvaluationTask task, Func<JsonRecord, int, EvaluationItem> item) =>
+        EvaluationTask.Bounded(AllItems(data, task, item), data);
 
     /// <summary>The records of a file; each is valid until the next is asked for.</summary>
     /// <exception cref="EvaluationException">The file cannot be read, or a line is not a record.</exception>
@@ -71,21 +57,42 @@ internal static class JsonLines
         }
     }
 
+    private static IEnumerable<EvaluationItem> AllItems(DataFile data, EvaluationTask task, Func<JsonRecord, int, EvaluationItem> item)
+    {
+        Repetitions? seen = task.MayRepeat || data.Known is not null ? null : new Repetitions(data, task);
+        int index = 0;
+        foreach (JsonRecord record in Read(data.Path))
+        {
+            if (!task.Forms.Any(form => form.All(record.Has)))
+            {
+                throw Foreign(record, task);
+            }
+
+            EvaluationItem made = item(record, index++);
+            CheckContinuations(record, made);
+            seen?.Add(made);
+            yield return made;
+        }
+    }
+
     private static JsonDocument Parse(string path, TextLine line)
     {
         JsonDocument? document = null;
         try
         {
-            document = JsonDocument.Parse(line.Bytes, Strict);
+            document = UnicodeJson.Parse(line.Bytes, Strict);
             if (document.RootElement.ValueKind != JsonValueKind.Object)
             {
                 throw new JsonException($"found {document.RootElement.ValueKind.ToString().ToLowerInvariant()}");
             }
 
-            CheckTexts(document.RootElement);
             JsonDocument checkedDocument = document;
             document = null;
             return checkedDocument;
+        }
+        catch (JsonException failure) when (failure.InnerException is InvalidOperationException)
+        {
+            throw new EvaluationException($"{path}, line {line.Number}: {failure.Message}", failure);
         }
         catch (JsonException failure)
         {
@@ -94,43 +101,9 @@ internal static class JsonLines
             throw new EvaluationException(
                 $"{path}, line {line.Number}: expected a JSON object with every field once; {why}. The file may be cut off or of another kind.", failure);
         }
-        catch (InvalidOperationException failure)
-        {
-            throw new EvaluationException(
-                $"{path}, line {line.Number}: expected text in valid Unicode; found half a surrogate pair (\\ud800 to \\udfff).", failure);
-        }
         finally
         {
             document?.Dispose();
-        }
-    }
-
-    /// <summary>Reads every text in a value, since half a surrogate pair in an escape is found in no other way.</summary>
-    /// <exception cref="InvalidOperationException">There is one.</exception>
-    public static void CheckTexts(JsonElement value)
-    {
-        switch (value.ValueKind)
-        {
-            case JsonValueKind.String:
-                _ = value.GetString();
-                break;
-            case JsonValueKind.Array:
-                foreach (JsonElement item in value.EnumerateArray())
-                {
-                    CheckTexts(item);
-                }
-
-                break;
-            case JsonValueKind.Object:
-                foreach (JsonProperty field in value.EnumerateObject())
-                {
-                    _ = field.Name;
-                    CheckTexts(field.Value);
-                }
-
-                break;
-            default:
-                break;
         }
     }
 

@@ -42,15 +42,18 @@ public sealed class PlainText : EvaluationTask
 
     private static string ReadAll(string path)
     {
-        byte[] bytes;
+        using FileStream stream = DataFile.OpenRead(path);
+        if (stream.Length > LongestFile)
+        {
+            throw new EvaluationException($"{path}: a text was expected to have at most {LongestFile} bytes; found {stream.Length}. Score it in parts.");
+        }
+
+        byte[] bytes = new byte[stream.Length];
         try
         {
-            long length = new FileInfo(path).Length;
-            bytes = length <= LongestFile
-                ? File.ReadAllBytes(path)
-                : throw new EvaluationException($"{path}: a text was expected to have at most {LongestFile} bytes; found {length}. Score it in parts.");
+            stream.ReadExactly(bytes);
         }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        catch (IOException failure)
         {
             throw new EvaluationException($"{path}: the file cannot be read: {failure.Message}", failure);
         }

@@ -7,21 +7,30 @@ using Palmyra.Evaluation.Scoring;
 namespace Palmyra.Evaluation.Tasks;
 
 /// <summary>Refuses a record whose requests were already made by another: a file joined to itself counts twice what it measures.</summary>
-/// <remarks>128 bits of SHA-256 are kept for each item, so a long file costs little memory.</remarks>
-internal sealed class Repetitions(string file, bool isAllowed)
+/// <remarks>
+/// 64 bits of SHA-256 are kept for each item, some twenty bytes with the table around them, so a long file costs little memory. Where they are
+/// those of an earlier item, the file is read again up to here, which finds that item's line, or that only the bits were the same.
+/// </remarks>
+/// <param name="data">The file.</param>
+/// <param name="task">The task that reads it. Its records lie in lines of their own from the first on.</param>
+internal sealed class Repetitions(DataFile data, EvaluationTask task)
 {
-    private readonly Dictionary<UInt128, int> _lines = [];
+    private readonly HashSet<ulong> _sums = [];
 
-    public void Add(EvaluationItem item, int line)
+    public void Add(EvaluationItem item)
     {
-        if (!isAllowed && !_lines.TryAdd(Digest(item), line))
+        if (!_sums.Add(Sum(item)) && First(item) is int first)
         {
             throw new EvaluationException(
-                $"{file}, line {line}: the record repeats line {_lines[Digest(item)]}, which would count it twice; remove one of them.");
+                $"{data.Path}, line {item.Index + 1}: the record repeats line {first + 1}, which would count it twice; remove one of them.");
         }
     }
 
-    private static UInt128 Digest(EvaluationItem item)
+    private int? First(EvaluationItem item) => task.Read(data)
+        .TakeWhile(earlier => earlier.Index < item.Index)
+        .FirstOrDefault(earlier => earlier.Requests.SequenceEqual(item.Requests))?.Index;
+
+    private static ulong Sum(EvaluationItem item)
     {
         using var sum = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (ScoringRequest request in item.Requests)
@@ -33,7 +42,7 @@ internal sealed class Repetitions(string file, bool isAllowed)
             Append(sum, scored);
         }
 
-        return BinaryPrimitives.ReadUInt128LittleEndian(sum.GetHashAndReset());
+        return BinaryPrimitives.ReadUInt64LittleEndian(sum.GetHashAndReset());
     }
 
     private static void Append(IncrementalHash sum, string text)

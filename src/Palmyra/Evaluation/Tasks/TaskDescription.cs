@@ -118,11 +118,10 @@ internal sealed class TaskDescription
     {
         try
         {
-            JsonDocument document = JsonDocument.Parse(json, JsonLines.Strict);
-            JsonLines.CheckTexts(document.RootElement);
+            JsonDocument document = UnicodeJson.Parse(json, JsonLines.Strict);
             return document.RootElement.ValueKind == JsonValueKind.Object ? document : throw new JsonException("it is something else");
         }
-        catch (Exception failure) when (failure is JsonException or InvalidOperationException)
+        catch (JsonException failure)
         {
             throw new EvaluationException($"{path}: expected a JSON object that describes a task; {failure.Message.TrimEnd('.')}.", failure);
         }

@@ -10,10 +10,10 @@ internal static class TextLines
     public const int LongestLine = 1 << 20;
 
     /// <summary>The lines of a file. An empty last line, after a last line feed, is not one.</summary>
-    /// <exception cref="EvaluationException">The file cannot be read, is empty or not UTF-8, or has too long a line.</exception>
+    /// <exception cref="EvaluationException">The file cannot be read, is empty, a pipe, a device or not UTF-8, or has too long a line.</exception>
     public static IEnumerable<TextLine> Read(string path)
     {
-        using FileStream stream = Open(path);
+        using FileStream stream = DataFile.OpenRead(path);
         byte[] buffer = new byte[1 << 16];
         int start = 0;
         int end = 0;
@@ -75,18 +75,6 @@ internal static class TextLines
         {
             throw new EvaluationException(
                 $"{path}, line {number}: the line is longer than {LongestLine} bytes, so this is no data file, which has a record a line.");
-        }
-    }
-
-    private static FileStream Open(string path)
-    {
-        try
-        {
-            return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1, FileOptions.SequentialScan);
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            throw new EvaluationException($"{path}: the file cannot be opened: {failure.Message}", failure);
         }
     }
 

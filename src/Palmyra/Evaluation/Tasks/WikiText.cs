@@ -38,13 +38,14 @@ public sealed class WikiText : EvaluationTask
     public override IEnumerable<EvaluationItem> Read(DataFile data)
     {
         ArgumentNullException.ThrowIfNull(data);
-        return Pages(data.Path).Select((page, index) => new EvaluationItem
+        IEnumerable<EvaluationItem> items = Pages(data.Path).Select((page, index) => new EvaluationItem
         {
             Index = index,
             Requests = [new RollingRequest(WikiTextDetokenizer.Detokenize(page))],
             Words = PythonText.CountPieces(page),
             Bytes = Encoding.UTF8.GetByteCount(page),
         });
+        return Bounded(items, data);
     }
 
     private static IEnumerable<string> Pages(string path)

@@ -1,11 +1,12 @@
 using System.Text;
+using System.Text.RegularExpressions;
 using Palmyra.Evaluation.Text;
 
 namespace Palmyra.Evaluation.Tasks;
 
 /// <summary>The harness' way back from WikiText's tokens to text: the same replacements in the same order.</summary>
 /// <remarks>Mistakes included, since its numbers have them: the facts are those of its <c>preprocess_wikitext.py</c>.</remarks>
-internal static class WikiTextDetokenizer
+internal static partial class WikiTextDetokenizer
 {
     // Each is a single pass from left to right; a later one sees what an earlier one made.
     private static readonly (string From, string To)[] Joins =
@@ -23,14 +24,8 @@ internal static class WikiTextDetokenizer
     /// <summary>The text of a page.</summary>
     public static string Detokenize(string page)
     {
-        string text = page.Replace("s '", "s'", StringComparison.Ordinal);
-
-        // The harness writes a pattern where it means a digit, so that the digit is lost; all ten become the pattern's own letters.
-        for (char digit = '0'; digit <= '9'; digit++)
-        {
-            text = text.Replace($"/' {digit}/", "/'[0-9]/", StringComparison.Ordinal);
-        }
-
+        // The harness writes a pattern where it means the digit it found, so that the digit is lost and the pattern's own letters stand there.
+        string text = Digits().Replace(page.Replace("s '", "s'", StringComparison.Ordinal), "/'[0-9]/");
         text = Replace(text, Joins);
         foreach ((char open, char close) in new[] { ('(', ')'), ('[', ']'), ('{', '}'), ('"', '"'), ('\'', '\'') })
         {
@@ -39,6 +34,9 @@ internal static class WikiTextDetokenizer
 
         return Replace(text, Endings);
     }
+
+    [GeneratedRegex("/' [0-9]/", RegexOptions.CultureInvariant)]
+    private static partial Regex Digits();
 
     private static string Replace(string text, (string From, string To)[] replacements) =>
         replacements.Aggregate(text, (changed, pair) => changed.Replace(pair.From, pair.To, StringComparison.Ordinal));

@@ -26,7 +26,10 @@ public sealed class Winogrande : EvaluationTask
     /// <inheritdoc/>
     public override IReadOnlyList<KnownFile> KnownFiles { get; } =
     [
-        new("69f3d7f3a900d775339b04c7de672609c40fca573e50f594f2ae66d8782505be", "WinoGrande XL validation set without qID, 1,267 items, derived"),
+        new(
+            "69f3d7f3a900d775339b04c7de672609c40fca573e50f594f2ae66d8782505be",
+            "WinoGrande XL validation set without qID, 1,267 items, derived",
+            IsDerived: true),
     ];
 
     /// <inheritdoc/>

@@ -30,6 +30,7 @@ public sealed class CompletionsRefusalTests(StubModel stub) : IClassFixture<Stub
 
         { "today", true, "choices absent", "choices of the answer was expected to be one choice for each of 1 prompts; found absent." },
         { "today", true, "choices twice", "choices of the answer was expected to be one choice for each of 1 prompts; found 2." },
+        { "today", true, "many choices", "choices of the answer was expected to be one choice for each of 1 prompts; found 100000." },
         { "today", true, "index 1", "choices[].index of the answer was expected to be numbers from 0 to 0; found 1." },
         { "today", true, "index absent", "choices[].index of the answer was expected to be numbers from 0 to 0; found absent." },
         { "today", true, "value null", "choices[0].logprobs.token_logprobs[3] of the answer was expected to be a finite number; found null." },
@@ -83,7 +84,18 @@ public sealed class CompletionsRefusalTests(StubModel stub) : IClassFixture<Stub
         var handler = new StubHandler((_, _) => new HttpResponseMessage { Content = new StreamContent(endless) });
         EvaluationException failure = await Assert.ThrowsAsync<EvaluationException>(
             () => ApiCases.ScoreAsync(ApiCases.Options(handler, stub: stub), ApiCases.Items[..1]));
-        Assert.Equal("http://api.test/v1/completions: an answer of at most 64 MiB was expected; found a longer one. Send fewer prompts in a request.", failure.Message);
+        Assert.Equal("http://api.test/v1/completions: an answer of at most 1029 KiB was expected, the most its prompts can need; found a longer one.", failure.Message);
+        Assert.Equal((1L << 20) + (5 * 2 * 512) + 1, endless.Given);
+    }
+
+    [Fact]
+    public async Task Many_long_prompts_may_be_answered_with_64_mebibytes()
+    {
+        using var endless = new EndlessStream();
+        var handler = new StubHandler((_, _) => new HttpResponseMessage { Content = new StreamContent(endless) });
+        EvaluationItem[] items = [.. Enumerable.Range(0, 100).Select(i => ApiCases.Item(i, (new string('a', 1000), $" {i}")))];
+        EvaluationException failure = await Assert.ThrowsAsync<EvaluationException>(() => ApiCases.ScoreAsync(ApiCases.Options(handler, batch: 100), items));
+        Assert.EndsWith("at most 65536 KiB was expected, the most its prompts can need; found a longer one. Send fewer prompts in a request.", failure.Message, StringComparison.Ordinal);
         Assert.Equal((64L << 20) + 1, endless.Given);
     }
 
@@ -130,6 +142,7 @@ public sealed class CompletionsRefusalTests(StubModel stub) : IClassFixture<Stub
             case "one less": values.RemoveAt(values.Count - 1); break;
             case "choices absent": answer.Remove("choices"); break;
             case "choices twice": answer["choices"]!.AsArray().Add(choice.DeepClone()); break;
+            case "many choices": answer["choices"] = new JsonArray([.. Enumerable.Range(0, 100_000).Select(_ => JsonValue.Create(1))]); break;
             case "index 1": choice["index"] = 1; break;
             case "index absent": choice.Remove("index"); break;
             case "value null": values[3] = null; break;

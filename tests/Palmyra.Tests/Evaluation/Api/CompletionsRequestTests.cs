@@ -120,7 +120,7 @@ public sealed class CompletionsRequestTests(StubModel stub) : IClassFixture<Stub
     }
 
     [Theory]
-    [InlineData(401, """{"error":{"message":"Incorrect API key\n provided: secret-1."}}""", "status 401, \"Incorrect API key provided: (key).\". The key is read from OPENAI_API_KEY.")]
+    [InlineData(401, """{"error":{"message":"Incorrect API key\n provided: secret-1."}}""", "status 401, \"Incorrect API key provided: (key).\". The key came from OPENAI_API_KEY.")]
     [InlineData(400, """{"detail":"prompt too long"}""", "status 400, \"prompt too long\".")]
     [InlineData(422, "plain secret-1 words", "status 422, \"plain (key) words\".")]
     [InlineData(404, "<!DOCTYPE html><p>secret-1", "status 404, with a page for a browser. The address must be complete, /v1/completions included.")]
@@ -133,6 +133,30 @@ public sealed class CompletionsRequestTests(StubModel stub) : IClassFixture<Stub
         Assert.Equal($"http://api.test/v1/completions: no answer: {expected}", failure.Message);
         Assert.DoesNotContain("secret-1", failure.ToString(), StringComparison.Ordinal);
         Assert.Empty(time.Waits);
+    }
+
+    [Theory]
+    [InlineData(null, "No key was given; set MY_KEY.")]
+    [InlineData("", "No key was given; set MY_KEY.")]
+    [InlineData("secret-1", "The key came from MY_KEY.")]
+    public async Task A_refused_key_is_called_by_its_place(string? key, string expected)
+    {
+        var handler = new StubHandler((_, _) => StubHandler.Json("", HttpStatusCode.Forbidden));
+        EvaluationException failure = await FailsAsync(new CompletionsOptions
+        {
+            Address = ApiCases.Address, Model = "m", Handler = handler, ApiKey = key, KeySource = "MY_KEY",
+        });
+        Assert.EndsWith($"status 403. {expected}", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Settings_say_what_answers_depend_on()
+    {
+        var handler = new StubHandler((_, _) => StubHandler.Json("{}"));
+        Assert.Equal("dialect today, at most 2048 tokens, prompts as text", CompletionsTextScorer.SettingsOf(ApiCases.Options(handler)));
+        Assert.Equal(
+            $"dialect legacy, at most 64 tokens, prompts as ids of tokenizer {stub.Model.Tokenizer.Digest}",
+            CompletionsTextScorer.SettingsOf(ApiCases.Options(handler, CompletionsDialect.Legacy, stub)));
     }
 
     [Theory]

@@ -76,6 +76,9 @@ public sealed class ReportFileTests
     [InlineData("\"settings\":\"split", "\"settings\":\"\",\"x\":\"", "models[0].settings was expected to be a text of 1 to")]
     [InlineData("\"items_cut\":12", "\"items_cut\":-1", "models[0].tasks[0].items_cut was expected to be a whole number from 0 on; found -1")]
     [InlineData("\"format\":", "\"format\":1,\"format\":", "does not parse")]
+    [InlineData("\"6ND\":", "\"6ND\\ud800\":", "found half a surrogate pair")]
+    [InlineData("\"format\":", "\"wh\\ud800\":1,\"format\":", "found half a surrogate pair")]
+    [InlineData("\"first\"", "\"\\udfff\"", "found half a surrogate pair")]
     [InlineData("{\"format\"", "[\"format\"", "does not parse")]
     public void A_wrong_value_is_refused_in_a_sentence(string right, string wrong, string message)
     {
@@ -113,6 +116,25 @@ public sealed class ReportFileTests
         {
             byte[] damaged = [.. json[..Math.Max(length, at + 1)]];
             damaged[at] = value;
+            try
+            {
+                _ = ReportFile.Parse(damaged, "f");
+            }
+            catch (EvaluationException)
+            {
+                // Refused, as it should be.
+            }
+        });
+    }
+
+    /// <summary>The same where what is put in is likelier to mean something to a reader of JSON.</summary>
+    [Fact]
+    public void Files_with_foreign_pieces_are_refused_and_nothing_else()
+    {
+        byte[] json = Encoding.UTF8.GetBytes(Json(SampleReport.Full));
+        Gen.Select(Gen.Int[0, json.Length], Gen.Int[0, Damage.Pieces.Length - 1].Select(i => Damage.Pieces[i]), Gen.Int[0, 12]).Sample((at, piece, lost) =>
+        {
+            byte[] damaged = [.. json[..at], .. Encoding.UTF8.GetBytes(piece), .. json[Math.Min(json.Length, at + lost)..]];
             try
             {
                 _ = ReportFile.Parse(damaged, "f");

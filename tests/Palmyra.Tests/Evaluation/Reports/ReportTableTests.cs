@@ -18,7 +18,7 @@ public sealed class ReportTableTests
         Assert.Equal("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|", lines[1]);
         Assert.Equal("| Random chance | – | – | – | – | 50.00 % | 25.00 % | 50.00 % | – | – |", lines[2]);
         Assert.Equal("| first | yes | 1.5e22 | 4.103 | 68.27 % | 64.10 % | 66.24 % (acc_norm) | 70.78 % (acc) | 825 | 23.46 |", lines[3]);
-        Assert.EndsWith("| unknown | unknown | ∞ (100 items, own data) | 0.00 % (100 items, own data) | – | – | – | unknown | – |", lines[4], StringComparison.Ordinal);
+        Assert.EndsWith("| unknown | unknown | ∞ (100 items, unverified data) | 0.00 % (100 items, unverified data) | – | – | – | unknown | – |", lines[4], StringComparison.Ordinal);
         Assert.Contains(lines, line => line.Contains("the better of acc and acc_norm", StringComparison.Ordinal));
     }
 
@@ -133,10 +133,10 @@ public sealed class ReportTableTests
     {
         TaskResult own = SampleReport.Choices("piqa", "PIQA", 0.5, ("acc", 0.5)) with { DataKnownAs = null };
         string table = ReportTable.Card(SampleReport.One(Nobody, own));
-        Assert.Contains("| 50.00 % (acc, own data) |", table, StringComparison.Ordinal);
+        Assert.Contains("| 50.00 % (acc, unverified data) |", table, StringComparison.Ordinal);
         Assert.Contains("not the published one", table, StringComparison.Ordinal);
         string known = ReportTable.Card(SampleReport.One(Nobody, own with { DataKnownAs = "it" }, own with { Task = "custom" }));
-        Assert.DoesNotContain("own data", known, StringComparison.Ordinal);
+        Assert.DoesNotContain("unverified data", known, StringComparison.Ordinal);
     }
 
     [Fact]

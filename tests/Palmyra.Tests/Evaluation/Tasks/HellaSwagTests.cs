@@ -1,3 +1,5 @@
+using System.Text.RegularExpressions;
+using CsCheck;
 using Palmyra.Diagnostics;
 using Palmyra.Evaluation.Scoring;
 using Palmyra.Evaluation.Tasks;
@@ -33,6 +35,20 @@ public sealed class HellaSwagTests
     [InlineData("a.[title] b", "a. b")]
     [InlineData("\U0001F600 [step]\U0001F600", "\U0001F600 \U0001F600")]
     public void Texts_are_cleaned_as_in_Python(string text, string expected) => Assert.Equal(expected, HellaSwag.Clean(text));
+
+    [Fact]
+    public void Tags_go_as_by_the_harness_pattern() => Gen.Char["[]\n ab"].Array[0, 40].Select(letters => new string(letters)).Sample(text =>
+        Assert.Equal(Regex.Replace($"x{text}x", @"\[.*?\]", string.Empty).Replace("  ", " ", StringComparison.Ordinal), HellaSwag.Clean($"x{text}x")));
+
+    /// <summary>Each took the better part of a minute where every bracket looked through the rest of the text.</summary>
+    [Fact]
+    public void A_million_brackets_are_read_once()
+    {
+        string open = new('[', 1 << 20);
+        Assert.Equal(open, HellaSwag.Clean(open));
+        Assert.Equal(open + "\n]", HellaSwag.Clean(open + "\n]"));
+        Assert.Equal(string.Empty, HellaSwag.Clean(open + "]"));
+    }
 
     [Theory]
     [InlineData("Roof", "A man is on a roof.", "he", "Roof: A man is on a roof. He")]

@@ -50,6 +50,33 @@ public sealed class JsonLinesTests
         "line 3: the record repeats line 1",
         TaskFile.Refusal(Piqa, First, First.Replace("\"g\"", "\"h\"", StringComparison.Ordinal), First.Replace("}", ", \"id\": 7}", StringComparison.Ordinal)));
 
+    /// <summary>What is kept of a record is only a checksum; the earlier line is looked for in the file, labels beside it or not.</summary>
+    [Fact]
+    public void A_repetition_is_found_among_many_records_and_beside_labels()
+    {
+        string[] lines = [.. Enumerable.Range(0, 300).Select(i => $$"""{"goal": "{{i % 299}}", "sol1": "a", "sol2": "b"}""")];
+        using var folder = new TemporaryFolder();
+        File.WriteAllLines(folder["x.jsonl"], lines);
+        File.WriteAllLines(folder["x.lst"], lines.Select(_ => "1"));
+        Assert.EndsWith(
+            "x.jsonl, line 300: the record repeats line 1, which would count it twice; remove one of them.",
+            Assert.Throws<EvaluationException>(() => TaskFile.Read(Piqa, folder["x.jsonl"])).Message);
+    }
+
+    [Fact]
+    public async Task A_file_has_at_most_four_million_items()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder["x.jsonl"], First);
+        DataFile data = await DataFile.OpenAsync(folder["x.jsonl"], Piqa);
+        EvaluationItem item = Assert.Single(Piqa.Read(data));
+        EvaluationItem[] last = [item with { Index = EvaluationTask.MostItems - 1 }, item with { Index = EvaluationTask.MostItems }];
+        Assert.Single(EvaluationTask.Bounded(last[..1], data));
+        Assert.EndsWith(
+            "x.jsonl: a file was expected to have at most 4194304 items; found more. Evaluate it in parts.",
+            Assert.Throws<EvaluationException>(() => EvaluationTask.Bounded(last, data).Count()).Message);
+    }
+
     [Fact]
     public void Blank_lines_may_end_a_file_and_not_lie_within_it()
     {
@@ -60,7 +87,7 @@ public sealed class JsonLinesTests
     }
 
     [Theory]
-    [InlineData("", "data.jsonl: the file is empty.")]
+    [InlineData("", "data.jsonl: the file is empty (pipes and devices count as empty).")]
     [InlineData("\uFEFF", "data.jsonl: expected a JSON object in every line; found only blank lines.")]
     [InlineData("\n\n", "data.jsonl: expected a JSON object in every line; found only blank lines.")]
     public void A_file_without_records_is_refused(string text, string expected) =>

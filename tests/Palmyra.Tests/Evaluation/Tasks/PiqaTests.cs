@@ -34,7 +34,7 @@ public sealed class PiqaTests
     [InlineData("1\n0\n1\n", "x.lst, line 3: expected no more labels than ", "x.jsonl has records; found one more.")]
     [InlineData("1\n2\n", "x.lst, line 2: a label was expected to be 0 or 1.", "")]
     [InlineData("1 0\n", "x.lst, line 1: a label was expected to be 0 or 1.", "")]
-    [InlineData("", "x.lst: the file is empty.", "")]
+    [InlineData("", "x.lst: the file is empty (pipes and devices count as empty).", "")]
     public void Labels_that_do_not_fit_are_refused(string labels, string expected, string end)
     {
         string message = Assert.Throws<EvaluationException>(() => Read("x.lst", labels)).Message;

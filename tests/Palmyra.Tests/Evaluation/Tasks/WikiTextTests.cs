@@ -20,6 +20,8 @@ public sealed class WikiTextTests
     [InlineData("1 @,@ 000 @.@ 5 @-@ x", "1,000.5-x")]
     [InlineData("a , , b . . c", "a, , b. . c")]
     [InlineData("/' 7/ and /' x/", "/'[0-9]/ and /' x/")]
+    [InlineData("/' 1/' 2/", "/'[0-9]/' 2/")]
+    [InlineData("/' 2/' 1/' 0/ /' \u0661/", "/'[0-9]/' 1/'[0-9]/ /' \u0661/")]
     [InlineData("5 \u00B0 N of", "5\u00B0N of")]
     [InlineData("cat 's 's", "cat's's")]
     [InlineData("(\u001C a \u001F)", "(a)")]
@@ -58,7 +60,7 @@ public sealed class WikiTextTests
 
     [Theory]
     [InlineData("No heading at all.\n", "data.txt: expected WikiText, whose pages begin with a line \"= Title =\"; found no such line. For other text, name the task text.")]
-    [InlineData("", "data.txt: the file is empty.")]
+    [InlineData("", "data.txt: the file is empty (pipes and devices count as empty).")]
     public void Other_text_is_refused(string text, string expected) =>
         Assert.EndsWith(expected, Assert.Throws<EvaluationException>(() => Read(text)).Message);
 
