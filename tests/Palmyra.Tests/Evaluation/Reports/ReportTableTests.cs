@@ -134,9 +134,12 @@ public sealed class ReportTableTests
         TaskResult own = SampleReport.Choices("piqa", "PIQA", 0.5, ("acc", 0.5)) with { DataKnownAs = null };
         string table = ReportTable.Card(SampleReport.One(Nobody, own));
         Assert.Contains("| 50.00 % (acc, unverified data) |", table, StringComparison.Ordinal);
-        Assert.Contains("not the published one", table, StringComparison.Ordinal);
+        Assert.Contains("whose checksum is none that is known here", table, StringComparison.Ordinal);
         string known = ReportTable.Card(SampleReport.One(Nobody, own with { DataKnownAs = "it" }, own with { Task = "custom" }));
         Assert.DoesNotContain("unverified data", known, StringComparison.Ordinal);
+        string derived = ReportTable.Card(SampleReport.One(Nobody, own with { DataKnownAs = "it", DataIsDerived = true }));
+        Assert.Contains("| 50.00 % (acc, derived data) |", derived, StringComparison.Ordinal);
+        Assert.Contains("somebody made from the published one", derived, StringComparison.Ordinal);
     }
 
     [Fact]
