@@ -20,7 +20,7 @@ public static class ModelCardWriter
         ArgumentNullException.ThrowIfNull(facts);
         var text = new StringBuilder();
         CardHead.Append(text, facts);
-        text.Append("\n# ").Append(PlainText.Markdown(facts.Title ?? facts.Name)).Append("\n\n");
+        text.Append("\n# ").Append(Escaped.Markdown(facts.Title ?? facts.Name)).Append("\n\n");
         AppendDescription(text, facts);
         AppendHyperParameters(text, facts);
         TrainingSection.Append(text, facts);
@@ -48,7 +48,7 @@ public static class ModelCardWriter
             .Append($"Language: {Known(facts.Languages)}. Licence: {Known(facts.License is string license ? [license] : [])}.\n\n");
         if (facts.Tokenizer is { Examples.Count: > 0 } words)
         {
-            text.Append($"Its vocabulary, which shows what its text is made of, begins with {string.Join(' ', words.Examples.Where(word => PlainText.Line(word).Length > 0).Select(Code))}")
+            text.Append($"Its vocabulary, which shows what its text is made of, begins with {string.Join(' ', words.Examples.Where(word => Escaped.Line(word).Length > 0).Select(Code))}")
                 .Append(words.Tokens > words.Examples.Count ? " …\n\n" : "\n\n");
         }
 
@@ -116,7 +116,7 @@ public static class ModelCardWriter
         }
 
         text.Append("\n## Files\n\n");
-        string[][] rows = [.. facts.Files.Take(MostFiles).Select(file => new[] { PlainText.Markdown(file.Name), Count(file.Bytes) })];
+        string[][] rows = [.. facts.Files.Take(MostFiles).Select(file => new[] { Escaped.Markdown(file.Name), Count(file.Bytes) })];
         MarkdownTable.Write(text, ["file", MarkdownTable.Right + "bytes"], rows);
         if (facts.Files.Count > MostFiles)
         {
@@ -125,7 +125,7 @@ public static class ModelCardWriter
     }
 
     internal static string Known(IReadOnlyList<string> values) =>
-        values.Count == 0 ? ReportNumber.Unknown : string.Join(", ", values.Select(PlainText.Markdown));
+        values.Count == 0 ? ReportNumber.Unknown : string.Join(", ", values.Select(Escaped.Markdown));
 
     private static string Count(long value) => ReportNumber.Count(value);
 
@@ -134,7 +134,7 @@ public static class ModelCardWriter
     /// <summary>A text as it is, in a span of code: as many backticks around it as it cannot hold itself.</summary>
     private static string Code(string word)
     {
-        string line = PlainText.Cut(word, 40);
+        string line = Escaped.Cut(word, 40);
         string fence = new('`', 1 + line.Split(line.Where(letter => letter != '`').Distinct().ToArray()).Max(run => run.Length));
         return fence.Length == 1 ? $"`{line}`" : $"{fence} {line} {fence}";
     }

@@ -76,5 +76,5 @@ internal static class UsageSection
 
     // A line of code that holds no end of line and cannot end the block it stands in.
     private static bool CanBeShown(string pattern) =>
-        pattern.Length is > 0 and <= 1000 && PlainText.Line(pattern) == pattern && !pattern.Contains(Fence, StringComparison.Ordinal);
+        pattern.Length is > 0 and <= 1000 && Escaped.Line(pattern) == pattern && !pattern.Contains(Fence, StringComparison.Ordinal);
 }

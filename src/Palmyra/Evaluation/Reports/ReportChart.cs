@@ -53,7 +53,7 @@ public static class ReportChart
             y = Panel(body, perplexities, Perplexity(perplexities), y);
         }
 
-        string title = PlainText.Xml($"Evaluation results of {PlainText.Cut(string.Join(", ", rows.Select(row => row.Name)), 400)}");
+        string title = Escaped.Xml($"Evaluation results of {Escaped.Cut(string.Join(", ", rows.Select(row => row.Name)), 400)}");
         return $"""
             <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {Width} {y + Margin}" width="{Width}" role="img" aria-label="{title}">
             <title>{title}</title>
@@ -72,7 +72,7 @@ public static class ReportChart
         for (int i = 0; i < rows.Count; i++, y += LegendHeight)
         {
             Line(body, $"""<g><rect class="m{i % Colours.Length}" x="{Margin}" y="{y + 4}" width="{BarHeight}" height="{BarHeight - 2}" rx="2"/>""");
-            Line(body, $"""<text x="{Margin + 22}" y="{y + 14}">{PlainText.Xml(LegendName(rows[i]))}</text></g>""");
+            Line(body, $"""<text x="{Margin + 22}" y="{y + 14}">{Escaped.Xml(LegendName(rows[i]))}</text></g>""");
         }
 
         return y;
@@ -80,7 +80,7 @@ public static class ReportChart
 
     // What tells rows of one name apart stands at the end, so it is the model's name that is cut.
     private static string LegendName(ReportRow row) =>
-        PlainText.Cut(PlainText.Cut(row.Model.Name, Math.Max(LongestName / 3, LongestName - row.Marks.Length)) + row.Marks, LongestName);
+        Escaped.Cut(Escaped.Cut(row.Model.Name, Math.Max(LongestName / 3, LongestName - row.Marks.Length)) + row.Marks, LongestName);
 
     private static int Panel(StringBuilder body, Bar[] bars, Axis axis, int y)
     {
@@ -105,7 +105,7 @@ public static class ReportChart
             Bar[] members = [.. group];
             int height = members.Length * BarHeight;
             y += GroupGap / 2;
-            string label = PlainText.Xml(PlainText.Cut($"{members[0].Task.Title}, {group.Key.Metric}", LongestLabel));
+            string label = Escaped.Xml(Escaped.Cut($"{members[0].Task.Title}, {group.Key.Metric}", LongestLabel));
             Line(body, $"""<text x="{LabelWidth - Margin}" y="{y + (height / 2) + 4}" text-anchor="end">{label}</text>""");
             for (int i = 0; i < members.Length; i++)
             {
@@ -128,7 +128,7 @@ public static class ReportChart
     private static void DrawBar(StringBuilder body, Bar bar, Axis axis, int y)
     {
         string value = ReportNumber.WithError(bar.Metric);
-        string title = PlainText.Xml($"{bar.Model}: {bar.Task.Title}, {bar.Metric.Name} {value}");
+        string title = Escaped.Xml($"{bar.Model}: {bar.Task.Title}, {bar.Metric.Name} {value}");
         string width = Digits(Math.Max(LeastWidth, axis.Position(bar.Metric.Value) * PlotWidth));
         Line(body, $"""<rect class="m{bar.Colour % Colours.Length}" x="{LabelWidth}" y="{y + 1}" width="{width}" height="{BarHeight - 2}"><title>{title}</title></rect>""");
         if (bar.Metric.StandardError is double error && double.IsFinite(error) && double.IsFinite(bar.Metric.Value))

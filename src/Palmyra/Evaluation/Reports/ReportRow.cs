@@ -48,7 +48,7 @@ internal sealed record ReportRow(ModelDescription Model, IReadOnlyList<TaskResul
             }
         }
 
-        foreach (IGrouping<string, int> group in Enumerable.Range(0, rows.Count).GroupBy(i => PlainText.Line(rows[i].Model.Name)).ToArray())
+        foreach (IGrouping<string, int> group in Enumerable.Range(0, rows.Count).GroupBy(i => Escaped.Line(rows[i].Model.Name)).ToArray())
         {
             int[] same = [.. group];
             string[] marks = TellApart([.. same.Select(i => rows[i])]);
@@ -89,5 +89,5 @@ internal sealed record ReportRow(ModelDescription Model, IReadOnlyList<TaskResul
     }
 
     private static string Joined(string mark, string? more) =>
-        more is null ? mark : mark.Length == 0 ? PlainText.Line(more) : $"{mark}, {PlainText.Line(more)}";
+        more is null ? mark : mark.Length == 0 ? Escaped.Line(more) : $"{mark}, {Escaped.Line(more)}";
 }

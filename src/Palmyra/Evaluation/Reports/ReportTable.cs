@@ -26,7 +26,7 @@ public static class ReportTable
         IReadOnlyList<ReportRow> rows = ReportRow.Of(report);
         List<Column> columns =
         [
-            new("Model", "Random chance", row => PlainText.Markdown(row.Name), Left: true),
+            new("Model", "Random chance", row => Escaped.Markdown(row.Name), Left: true),
             new("Public", ReportNumber.NotRun, row => row.Model.IsPublic switch { true => "yes", false => "no", _ => ReportNumber.Unknown }),
             new("Training FLOPs", ReportNumber.NotRun, TrainingFlops),
             new("LAMBADA PPL ↓", ReportNumber.NotRun, row => Cell(row.Find(Lambada), "perplexity")),
@@ -118,7 +118,7 @@ public static class ReportTable
                 (string name, string metric) = (task.Task, task.Metrics[0].Name);
                 string better = ReportNumber.IsAccuracy(metric) ? "↑" : "↓";
                 yield return new Column(
-                    $"{PlainText.Markdown(task.Title)} {PlainText.Markdown(metric)} {better}",
+                    $"{Escaped.Markdown(task.Title)} {Escaped.Markdown(metric)} {better}",
                     task.Chance is double chance ? ReportNumber.Percent(chance) : ReportNumber.NotRun,
                     row => Cell(row.Find(name), metric));
             }
@@ -166,21 +166,21 @@ public static class ReportTable
     private static string Ways(IGrouping<string, TaskResult> protocol)
     {
         string meaning = EvaluationProtocol.Find(protocol.Key) is { } known ? $" ({known.Meaning.TrimEnd('.')})" : string.Empty;
-        return $"{PlainText.Markdown(protocol.Key)}{meaning}, {string.Join(" and ", protocol.Select(task => $"{task.FewShot}-shot").Distinct())}";
+        return $"{Escaped.Markdown(protocol.Key)}{meaning}, {string.Join(" and ", protocol.Select(task => $"{task.FewShot}-shot").Distinct())}";
     }
 
     private static string[] FullRow(string model, TaskResult task, MetricValue metric) =>
     [
-        PlainText.Markdown(model),
-        PlainText.Markdown(task.Title),
-        PlainText.Markdown(metric.Name),
+        Escaped.Markdown(model),
+        Escaped.Markdown(task.Title),
+        Escaped.Markdown(metric.Name),
         ReportNumber.WithError(metric),
         Items(task),
-        PlainText.Markdown(task.Protocol),
+        Escaped.Markdown(task.Protocol),
         ReportNumber.Count(task.FewShot),
-        PlainText.Markdown(task.DataName),
-        PlainText.Markdown(task.DataSha256[..Math.Min(12, task.DataSha256.Length)]),
-        task.DataKnownAs is string known ? PlainText.Markdown(known) : "not a known file",
+        Escaped.Markdown(task.DataName),
+        Escaped.Markdown(task.DataSha256[..Math.Min(12, task.DataSha256.Length)]),
+        task.DataKnownAs is string known ? Escaped.Markdown(known) : "not a known file",
     ];
 
     private static string Items(TaskResult task)
@@ -203,10 +203,10 @@ public static class ReportTable
         string r = MarkdownTable.Right;
         MarkdownTable.Write(
             text,
-            ["Model", r + "Training tokens", .. formulas.Select(formula => r + PlainText.Markdown(formula))],
+            ["Model", r + "Training tokens", .. formulas.Select(formula => r + Escaped.Markdown(formula))],
             counted.Select(row => new[]
             {
-                PlainText.Markdown(row.Name),
+                Escaped.Markdown(row.Name),
                 row.Model.TrainingTokens is double tokens ? ReportNumber.Significant(tokens) : ReportNumber.Unknown,
             }.Concat(formulas.Select(formula => FlopsCell(row.Model, formula))).ToArray()));
     }

@@ -5,7 +5,7 @@ using System.Text;
 namespace Palmyra.Evaluation.Reports;
 
 /// <summary>Names and texts of others, made fit for a line of Markdown or XML: they may hold anything.</summary>
-internal static class PlainText
+internal static class Escaped
 {
     /// <summary>One line: whatever is not seen (line ends, controls, marks that turn the direction, halves of characters) becomes a blank.</summary>
     public static string Line(string text)
