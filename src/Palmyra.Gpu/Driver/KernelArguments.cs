@@ -5,6 +5,7 @@ using System.Runtime.InteropServices;
 namespace Palmyra.Gpu.Driver;
 
 /// <summary>Packs a kernel's parameters in the order it declares them, each at a multiple of its size, as PTX lays them out.</summary>
+/// <remarks>Every Add changes this object and returns it, so that calls can be chained or made one by one.</remarks>
 public struct KernelArguments
 {
     // PTX allows 4,096 bytes; our kernels take some dozen parameters.
@@ -14,22 +15,27 @@ public struct KernelArguments
     private int _length;
 
     /// <summary>A 64-bit integer or an address.</summary>
-    public KernelArguments Add(long value) => Append(value);
+    [UnscopedRef]
+    public ref KernelArguments Add(long value) => ref Append(value);
 
     /// <summary>A 32-bit integer.</summary>
-    public KernelArguments Add(int value) => Append(value);
+    [UnscopedRef]
+    public ref KernelArguments Add(int value) => ref Append(value);
 
     /// <summary>A float.</summary>
-    public KernelArguments Add(float value) => Append(value);
+    [UnscopedRef]
+    public ref KernelArguments Add(float value) => ref Append(value);
 
     /// <summary>ILGPU's view of memory: its address and its length in elements.</summary>
-    public KernelArguments AddView(nint address, long length) => Append((long)address).Append(length);
+    [UnscopedRef]
+    public ref KernelArguments AddView(nint address, long length) => ref Append((long)address).Append(length);
 
     /// <summary>The bytes packed so far.</summary>
     [UnscopedRef]
     public readonly ReadOnlySpan<byte> Bytes => MemoryMarshal.CreateReadOnlySpan(in _bytes.First, _length);
 
-    private KernelArguments Append<T>(T value)
+    [UnscopedRef]
+    private ref KernelArguments Append<T>(T value)
         where T : unmanaged
     {
         int size = Unsafe.SizeOf<T>();
@@ -41,7 +47,7 @@ public struct KernelArguments
 
         MemoryMarshal.Write(MemoryMarshal.CreateSpan(ref _bytes.First, Capacity)[at..], in value);
         _length = at + size;
-        return this;
+        return ref this;
     }
 
     [InlineArray(Capacity)]
