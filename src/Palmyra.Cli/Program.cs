@@ -15,5 +15,6 @@ var root = new RootCommand("Runs, scores and measures GPT-2, GPT-Neo and GPT-J m
     VerifyCommand.Create(),
     BenchCommand.Create(),
     QuantizeCommand.Create(),
+    DevicesCommand.Create(),
 };
 return await Invocation.RunAsync(root, args);

@@ -11,7 +11,7 @@ using Palmyra.Gpu.Driver;
 
 namespace Palmyra.Gpu.Compilation;
 
-/// <summary>Turns static C# methods into PTX by ILGPU's compiler, without a GPU: each once in a process, and with a cache once on a machine.</summary>
+/// <summary>Turns static C# methods into PTX by ILGPU, without a GPU: each once in a process, and with a cache once on a machine.</summary>
 /// <remarks>
 /// Thread-safe. What a kernel may contain is ILGPU's to say: views, numbers, structs, generics; no <c>System.Half</c>, no references, no
 /// <c>stackalloc</c>. A first compile takes some 200 ms, further ones some 10 ms.
@@ -61,7 +61,8 @@ public sealed class KernelCompiler : IDisposable
         ArgumentOutOfRangeException.ThrowIfGreaterThan(threads, 1024);
         if (!kernel.IsStatic || kernel.ReturnType != typeof(void) || kernel.ContainsGenericParameters)
         {
-            throw new ArgumentException($"A kernel is a static method without a result or open type parameters; found {kernel}.", nameof(kernel));
+            throw new ArgumentException(
+                $"A kernel is a static method without a result or open type parameters; found {kernel}.", nameof(kernel));
         }
 
         if (!PtxText.IsTarget(target))
@@ -96,7 +97,8 @@ public sealed class KernelCompiler : IDisposable
     private PtxKernel Find(MethodInfo method, int threads, string target)
     {
         string name = KernelName.Of(method);
-        string? key = _cache is null ? null : PtxCache.KeyOf(method, threads, target, $"ILGPU {typeof(Context).Assembly.GetName().Version} {InstructionSet} O2");
+        string compiler = $"ILGPU {typeof(Context).Assembly.GetName().Version} {InstructionSet} O2";
+        string? key = _cache is null ? null : PtxCache.KeyOf(method, threads, target, compiler);
         if (key is not null && _cache!.Read(key) is (string Entry, string Text) known)
         {
             return new PtxKernel(name, known.Entry, known.Text, threads);
@@ -129,7 +131,7 @@ public sealed class KernelCompiler : IDisposable
             }
             catch (Exception failure)
             {
-                // A failed compile leaves half-made code in the context, which later compiles stumble over: the next one gets a new context.
+                // A failed compile can leave half-made code in the context for later ones to stumble over: the next gets a new context.
                 Forget();
                 throw new BackendException($"Kernel {name} cannot be compiled to PTX: {WordsOf(failure)}.", failure);
             }

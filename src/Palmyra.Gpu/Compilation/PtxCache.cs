@@ -15,6 +15,9 @@ public sealed class PtxCache(string folder)
     // Raise it when what lies in a file changes.
     private const string Format = "palmyra-ptx-1";
 
+    /// <summary>Files a folder may hold; every build of the kernels makes new ones, and only the newest half outlives this many.</summary>
+    internal const int MostFiles = 1024;
+
     /// <summary>Where the files are.</summary>
     public string Folder { get; } = folder;
 
@@ -59,6 +62,7 @@ public sealed class PtxCache(string folder)
         try
         {
             Directory.CreateDirectory(Folder);
+            Trim();
             string written = Path.Combine(Folder, Path.GetRandomFileName());
             try
             {
@@ -77,7 +81,20 @@ public sealed class PtxCache(string folder)
         }
     }
 
+    private void Trim()
+    {
+        FileInfo[] files = new DirectoryInfo(Folder).GetFiles();
+        if (files.Length >= MostFiles)
+        {
+            foreach (FileInfo old in files.OrderByDescending(file => file.LastWriteTimeUtc).Skip(MostFiles / 2))
+            {
+                old.Delete();
+            }
+        }
+    }
+
     private string PathOf(string key) => Path.Combine(Folder, key + ".ptx");
 
-    private static string SumOf(string entry, string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{entry}\n{text}")));
+    private static string SumOf(string entry, string text) =>
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{entry}\n{text}")));
 }

@@ -6,7 +6,8 @@ namespace Palmyra.Gpu.Compilation;
 /// <summary>Small facts that PTX states about itself, for tests and for loading; no assembler.</summary>
 public sealed partial class PtxText
 {
-    private PtxText(string entry, string target, IReadOnlyList<PtxParameter> parameters, int localBytes, int sharedBytes, bool dynamic, int named)
+    private PtxText(
+        string entry, string target, IReadOnlyList<PtxParameter> parameters, int localBytes, int sharedBytes, bool dynamic, int named)
     {
         Entry = entry;
         Target = target;
@@ -30,7 +31,8 @@ public sealed partial class PtxText
     public int ParameterBytes => Parameters.Count == 0 ? 0 : Parameters[^1].Offset + Parameters[^1].Bytes;
 
     /// <summary>
-    /// Bytes of local memory declared, 0 for a kernel whose numbers all have registers; what the driver's assembler spills is known on the device only.
+    /// Bytes of local memory declared, 0 for a kernel whose numbers all have registers. What the driver's assembler spills besides,
+    /// <see cref="Driver.GpuFunction.LocalBytes"/> says.
     /// </summary>
     public int LocalBytes { get; }
 
@@ -40,7 +42,7 @@ public sealed partial class PtxText
     /// <summary>Whether the kernel addresses dynamic shared memory.</summary>
     public bool UsesDynamicShared { get; }
 
-    /// <summary>Registers that inline PTX declares by names of its own; the compiler's own begin with a percent sign and are not counted.</summary>
+    /// <summary>Registers that inline PTX declares by names; the compiler's own, which begin with a percent sign, are not counted.</summary>
     public int NamedRegisters { get; }
 
     /// <summary>Reads the facts.</summary>
@@ -53,7 +55,8 @@ public sealed partial class PtxText
         Match target = Targets().Match(code);
         if (entries.Count != 1 || !target.Success)
         {
-            throw new FormatException($"PTX was expected to have a .target and one .entry; found {(target.Success ? "a" : "no")} target and {entries.Count} entries.");
+            throw new FormatException(
+                $"PTX was expected to have a .target and one .entry; found {(target.Success ? "a" : "no")} target and {entries.Count} entries.");
         }
 
         return new PtxText(
@@ -96,7 +99,9 @@ public sealed partial class PtxText
     private static int NamedOf(string code) => RegisterLists().Matches(code)
         .SelectMany(match => match.Groups["list"].Value.Split(',', StringSplitOptions.TrimEntries))
         .Where(name => !name.StartsWith('%'))
-        .Sum(name => name.IndexOf('<', StringComparison.Ordinal) is int at and >= 0 ? int.Parse(name[(at + 1)..^1], CultureInfo.InvariantCulture) : 1);
+        .Sum(name => name.IndexOf('<', StringComparison.Ordinal) is int at and >= 0
+            ? int.Parse(name[(at + 1)..^1], CultureInfo.InvariantCulture)
+            : 1);
 
     private static int Number(Match match, string group, int otherwise) =>
         match.Groups[group] is { Success: true } found ? int.Parse(found.Value, CultureInfo.InvariantCulture) : otherwise;
@@ -114,7 +119,9 @@ public sealed partial class PtxText
     private static partial Regex Entries();
 
     // .param .b64 name / .param .align 8 .b8 name[16] / .shared .align 4 .b8 name[256]; no match for name[], which has no size of its own.
-    [GeneratedRegex(@"\.(?<space>param|local|shared)\s+(\.align\s+(?<align>[0-9]+)\s+)?\.(pred|[busf](?<bits>8|16|32|64))\s+(?<name>(?>[\w$]+))(\[(?<count>[0-9]+)\])?(?!\[)")]
+    [GeneratedRegex(
+        @"\.(?<space>param|local|shared)\s+(\.align\s+(?<align>[0-9]+)\s+)?\.(pred|[busf](?<bits>8|16|32|64))\s+"
+        + @"(?<name>(?>[\w$]+))(\[(?<count>[0-9]+)\])?(?!\[)")]
     private static partial Regex Declarations();
 
     [GeneratedRegex(@"\.extern\s+\.shared\b")]

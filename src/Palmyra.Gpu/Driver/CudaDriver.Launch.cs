@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text;
 using Palmyra.Diagnostics;
+using Palmyra.Gpu.Compilation;
 
 namespace Palmyra.Gpu.Driver;
 
@@ -47,9 +48,18 @@ public sealed unsafe partial class CudaDriver
             int local = 0;
             Check(_cuda.FuncGetAttribute(&registers, RegisterCount, function), $"asking for the registers of kernel {kernel.Name}");
             Check(_cuda.FuncGetAttribute(&local, LocalSizeBytes, function), $"asking for the local memory of kernel {kernel.Name}");
-            var loaded = new CudaFunction(kernel, this, module, function, registers, local) { SharedLimit = DefaultSharedBytes };
+            var loaded = new CudaFunction(kernel, this, module, function, registers, local)
+            {
+                ParameterBytes = PtxText.Read(kernel.Text).ParameterBytes,
+                SharedLimit = DefaultSharedBytes,
+            };
             _functions.Add(kernel, loaded);
             return loaded;
+        }
+        catch (FormatException failure)
+        {
+            _cuda.ModuleUnload(module);
+            throw new BackendException($"{Who} cannot use kernel {kernel.Name}: {failure.Message}", failure);
         }
         catch
         {
@@ -73,18 +83,27 @@ public sealed unsafe partial class CudaDriver
                 $"Kernel {kernel.Kernel.Name} runs in blocks of up to {kernel.Kernel.Threads} threads; found {shape}.");
         }
 
+        // A wrong length is a parameter forgotten or of the wrong width, which the library would not call by its name.
+        if (arguments.Length != kernel.ParameterBytes)
+        {
+            throw new BackendException(
+                $"Kernel {kernel.Kernel.Name} takes {kernel.ParameterBytes} bytes of parameters; found {arguments.Length}.");
+        }
+
         if (shape.SharedBytes > kernel.SharedLimit)
         {
             AllowShared(kernel, shape.SharedBytes);
         }
 
-        // CU_LAUNCH_PARAM_BUFFER_POINTER, its value, CU_LAUNCH_PARAM_BUFFER_SIZE, its value, CU_LAUNCH_PARAM_END. The driver copies the bytes.
+        // CU_LAUNCH_PARAM_BUFFER_POINTER, its value, CU_LAUNCH_PARAM_BUFFER_SIZE, its value, CU_LAUNCH_PARAM_END; the bytes are copied.
         nuint size = (nuint)arguments.Length;
         fixed (byte* packed = arguments)
         {
             void** extra = stackalloc void*[] { (void*)1, packed, (void*)2, &size, null };
             int result = _cuda.LaunchKernel(
-                kernel.Handle, (uint)shape.GridX, (uint)shape.GridY, 1, (uint)shape.Threads, 1, 1, (uint)shape.SharedBytes, _stream, null, extra);
+                kernel.Handle,
+                (uint)shape.GridX, (uint)shape.GridY, 1, (uint)shape.Threads, 1, 1,
+                (uint)shape.SharedBytes, _stream, null, extra);
             if (result != 0)
             {
                 Fail(result, $"starting kernel {kernel.Kernel.Name}", $" ({shape})");
@@ -291,6 +310,8 @@ public sealed unsafe partial class CudaDriver
         public nint Module => module;
 
         public nint Handle => handle;
+
+        public required int ParameterBytes { get; init; }
 
         /// <summary>Dynamic shared memory it may be started with so far.</summary>
         public required int SharedLimit { get; set; }

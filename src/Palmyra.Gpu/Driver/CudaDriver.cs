@@ -3,7 +3,9 @@ using Palmyra.Diagnostics;
 
 namespace Palmyra.Gpu.Driver;
 
-/// <summary>NVIDIA's driver: one device, its primary context, one stream. This file holds memory; <c>CudaDriver.Launch.cs</c> kernels and graphs.</summary>
+/// <summary>
+/// NVIDIA's driver: one device, its primary context, one stream. This file is its memory; <c>CudaDriver.Launch.cs</c> holds kernels and graphs.
+/// </summary>
 /// <remarks>
 /// Used by one thread at a time, on any thread. An error that ends the context (a kernel that read a wrong address, memory that failed, a
 /// device that went away) ends the object too: every later call says so at once, and <see cref="Dispose"/> still gives back what it can.
@@ -81,7 +83,8 @@ public sealed unsafe partial class CudaDriver : IGpuDriver
         if (result == OutOfMemory)
         {
             throw new BackendException(
-                $"{Who} has no memory for {bytes:N0} bytes; {FreeBytes:N0} of {Device.TotalBytes:N0} are free: use a narrower format, a shorter context or fewer sequences.");
+                $"{Who} has no memory for {bytes:N0} bytes; {FreeBytes:N0} of {Device.TotalBytes:N0} are free: "
+                + "use a narrower format, a shorter context or fewer sequences.");
         }
 
         Check(result, "allocating", bytes);
@@ -275,7 +278,8 @@ public sealed unsafe partial class CudaDriver : IGpuDriver
         or 702 // LAUNCH_TIMEOUT
         or 709 // CONTEXT_IS_DESTROYED
         or 710 // ASSERT
-        or (>= 714 and <= 719) // HARDWARE_STACK_ERROR, ILLEGAL_INSTRUCTION, MISALIGNED_ADDRESS, INVALID_ADDRESS_SPACE, INVALID_PC, LAUNCH_FAILED
+        or (>= 714 and <= 719) // HARDWARE_STACK_ERROR, ILLEGAL_INSTRUCTION, MISALIGNED_ADDRESS, INVALID_ADDRESS_SPACE, INVALID_PC,
+                               // LAUNCH_FAILED
         or 721 // TENSOR_MEMORY_LEAK
         or 999; // UNKNOWN
 }

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Palmyra.Gpu.Driver;
 
-/// <summary>NVIDIA's driver library: the functions of libcuda that Palmyra calls, under their own names less the "cu" and the version.</summary>
+/// <summary>NVIDIA's driver library: the functions of libcuda that Palmyra calls, by their names less the "cu" and the version.</summary>
 /// <remarks>
 /// A table of addresses rather than imports: a function takes one line, a missing one is known before the first call, nothing is loaded in a
 /// process that uses no GPU, and tests put functions of their own in its place. Every function returns a CUresult, 0 for done.
@@ -10,7 +10,7 @@ namespace Palmyra.Gpu.Driver;
 /// <param name="find">The address a name is exported at; 0 if it is not.</param>
 internal sealed unsafe class CudaLibrary(Func<string, nint> find)
 {
-    /// <summary>The oldest CUDA version that will do: kernels are written in PTX 8.0, which came with it. (Graphs as used here came with 11.4.)</summary>
+    /// <summary>The oldest CUDA version that will do: PTX 8.0, which kernels are written in, came with it; graphs with 11.4.</summary>
     public const int OldestVersion = 12000;
 
     private static readonly Lazy<(CudaLibrary? Library, string? Problem)> Machine = new(LoadSystem);
@@ -156,7 +156,8 @@ internal sealed unsafe class CudaLibrary(Func<string, nint> find)
         {
             if (NativeLibrary.TryLoad(name, out nint handle))
             {
-                CudaLibrary? library = Open(export => NativeLibrary.TryGetExport(handle, export, out nint address) ? address : 0, out string? problem);
+                CudaLibrary? library = Open(
+                    export => NativeLibrary.TryGetExport(handle, export, out nint address) ? address : 0, out string? problem);
                 return (library, problem);
             }
         }

@@ -2,10 +2,10 @@ namespace Palmyra.Gpu.Driver;
 
 /// <summary>Device memory in pieces, cut from large slabs: asking the driver for each would take longer than many an operation.</summary>
 /// <remarks>
-/// <para>A piece that was given back is cut again at once, without waiting: everything runs on one stream, so what uses the memory next runs after
-/// what used it last. Recorded launches hold addresses and not pieces: keep a recording's memory as long as the recording.</para>
-/// <para>Pieces from half a slab up get a slab of their own, of just their size. An empty slab goes back to the driver unless it is the only one of its
-/// kind. Used by one thread at a time, as the driver is.</para>
+/// <para>A piece that was given back is cut again at once, without waiting: everything runs on one stream, so what uses the memory next runs
+/// after what used it last. Recorded launches hold addresses and not pieces: keep a recording's memory as long as the recording.</para>
+/// <para>Pieces larger than half a slab get one of their own, of just their size. An empty slab goes back to the driver unless it is the only
+/// one of the common size. Used by one thread at a time, as the driver is.</para>
 /// </remarks>
 /// <param name="driver">Where slabs come from; it outlives this object.</param>
 /// <param name="slabBytes">Bytes of a slab; 64 MiB by default.</param>

@@ -120,6 +120,24 @@ public sealed class PtxCacheTests : IDisposable
     }
 
     [Fact]
+    public void Old_builds_do_not_pile_up()
+    {
+        Directory.CreateDirectory(_folder);
+        for (int i = 0; i < PtxCache.MostFiles; i++)
+        {
+            string file = Path.Combine(_folder, $"{i}.ptx");
+            File.WriteAllText(file, "");
+            File.SetLastWriteTimeUtc(file, DateTime.UnixEpoch.AddDays(i));
+        }
+
+        using KernelCompiler compiler = Compiler();
+        compiler.Compile(Kernels.Saxpy, 256);
+        Assert.Equal((PtxCache.MostFiles / 2) + 1, Directory.GetFiles(_folder).Length);
+        Assert.False(File.Exists(Path.Combine(_folder, "511.ptx")));
+        Assert.True(File.Exists(Path.Combine(_folder, "512.ptx")));
+    }
+
+    [Fact]
     public void The_users_cache_has_a_place_of_its_own()
     {
         if (PtxCache.OfUser() is PtxCache cache)

@@ -8,7 +8,12 @@ namespace Palmyra.Gpu.Tests.Driver;
 /// <summary>What goes wrong at the driver is one sentence: device, what was being done, the driver's words.</summary>
 public sealed class CudaDriverFailureTests : IDisposable
 {
-    private static readonly PtxKernel Kernel = new("Scale", "Kernel_Scale", "text of Scale", 128);
+    private const string Text = ".version 8.0\n.target sm_80\n.visible .entry Kernel_Scale(.param .f32 a, .param .align 8 .b8 x[16]) { ret; }";
+
+    private static readonly PtxKernel Kernel = new("Scale", "Kernel_Scale", Text, 128);
+
+    // As the entry declares them: a float and a view.
+    private static readonly byte[] Arguments = new byte[24];
 
     private readonly FakeCuda _cuda = new();
 
@@ -103,7 +108,7 @@ public sealed class CudaDriverFailureTests : IDisposable
     {
         CudaDriver driver = _cuda.OpenDevice();
         nint memory = driver.Allocate(4096);
-        driver.Launch(driver.Load(Kernel), new LaunchShape(1, 1, 128), []);
+        driver.Launch(driver.Load(Kernel), new LaunchShape(1, 1, 128), Arguments);
         _cuda.Fail("StreamSynchronize", result);
         Assert.Equal(
             $"GPU 0 (Fake H100) failed at waiting for the work in flight: CUDA_ERROR_{result} (words of {result}); the last kernel started was Scale; "
@@ -138,10 +143,12 @@ public sealed class CudaDriverFailureTests : IDisposable
         other.BeginCapture();
         GpuGraph foreign = other.EndCapture();
         nint memory = driver.Allocate(8);
-        Refuses("start kernel Scale, which it did not load", () => driver.Launch(stranger, new LaunchShape(1, 1, 1), []));
-        Refuses("blocks of up to 128 threads", () => driver.Launch(function, new LaunchShape(1, 1, 129), []));
-        Refuses("blocks of up to 128 threads", () => driver.Launch(function, new LaunchShape(0, 1, 128), []));
-        Refuses("asks for 300,000 bytes of shared memory a block; GPU 0 (Fake H100) has 232,448", () => driver.Launch(function, new LaunchShape(1, 1, 1, 300_000), []));
+        Refuses("start kernel Scale, which it did not load", () => driver.Launch(stranger, new LaunchShape(1, 1, 1), Arguments));
+        Refuses("blocks of up to 128 threads", () => driver.Launch(function, new LaunchShape(1, 1, 129), Arguments));
+        Refuses("blocks of up to 128 threads", () => driver.Launch(function, new LaunchShape(0, 1, 128), Arguments));
+        Refuses("takes 24 bytes of parameters; found 20", () => driver.Launch(function, new LaunchShape(1, 1, 128), new byte[20]));
+        Refuses("found a target and 0 entries", () => driver.Load(Kernel with { Text = ".target sm_80\n" }));
+        Refuses("asks for 300,000 bytes of shared memory a block; GPU 0 (Fake H100) has 232,448", () => driver.Launch(function, new LaunchShape(1, 1, 1, 300_000), Arguments));
         Refuses("not its own or was given back", () => driver.Replay(foreign));
         Refuses("which it did not allocate", () => driver.Free(memory + 1));
         Refuses("that was not started", () => driver.EndCapture());
@@ -171,9 +178,9 @@ public sealed class CudaDriverFailureTests : IDisposable
         driver.CopyOut(new byte[4096], memory);
         GpuFunction function = driver.Load(Kernel);
         var shape = new LaunchShape(1, 2, 128, 65_536);
-        driver.Launch(function, shape, [1, 2, 3, 4]);
+        driver.Launch(function, shape, Arguments);
         driver.BeginCapture();
-        driver.Launch(function, shape, [1, 2, 3, 4]);
+        driver.Launch(function, shape, Arguments);
         GpuGraph graph = driver.EndCapture();
         driver.Replay(graph);
         driver.Synchronize();

@@ -9,7 +9,12 @@ namespace Palmyra.Gpu.Tests.Driver;
 /// <summary>What the driver asks of libcuda: which calls, in which order, with what.</summary>
 public sealed class CudaDriverTests : IDisposable
 {
-    private static readonly PtxKernel Kernel = new("Scale", "Kernel_Scale", "text of Scale", 128);
+    private const string Text = ".version 8.0\n.target sm_80\n.visible .entry Kernel_Scale(.param .f32 a, .param .align 8 .b8 x[16]) { ret; }";
+
+    private static readonly PtxKernel Kernel = new("Scale", "Kernel_Scale", Text, 128);
+
+    // As the entry declares them: a float and a view.
+    private static readonly byte[] Arguments = new byte[24];
 
     private readonly FakeCuda _cuda = new();
 
@@ -39,7 +44,7 @@ public sealed class CudaDriverTests : IDisposable
         GpuFunction function = driver.Load(Kernel);
         driver.CopyIn(memory, new byte[100]);
         driver.BeginCapture();
-        driver.Launch(function, new LaunchShape(1, 1, 128), []);
+        driver.Launch(function, new LaunchShape(1, 1, 128), Arguments);
         GpuGraph graph = driver.EndCapture();
         driver.BeginCapture();
         _cuda.Calls.Clear();
@@ -136,23 +141,23 @@ public sealed class CudaDriverTests : IDisposable
         using CudaDriver driver = _cuda.OpenDevice();
         GpuFunction function = driver.Load(Kernel);
         Assert.Same(function, driver.Load(Kernel with { }));
-        Assert.Equal(["text of Scale"], _cuda.Modules);
+        Assert.Equal([Text], _cuda.Modules);
         Assert.Equal((64, 8, Kernel), (function.Registers, function.LocalBytes, function.Kernel));
 
         KernelArguments arguments = default;
-        arguments.Add(7).AddView(0x12345678, 5);
+        arguments.Add(1.5f).AddView(0x12345678, 5);
         driver.Launch(function, new LaunchShape(3, 2, 64, 100), arguments.Bytes);
-        driver.Launch(function, new LaunchShape(3, 2, 128), default(KernelArguments).Add(1.5f).Bytes);
+        driver.Launch(function, new LaunchShape(3, 2, 128), default(KernelArguments).Add(1.5f).AddView(0, 0).Bytes);
         Assert.Equal(
             [
                 "ModuleLoadDataEx 4 3 4 5 6", "ModuleGetFunction Kernel_Scale", "FuncGetAttribute 4", "FuncGetAttribute 3",
-                $"LaunchKernel 3,2,1 64,1,1 100 {arguments.Bytes.Length} bytes", "LaunchKernel 3,2,1 128,1,1 0 4 bytes",
+                $"LaunchKernel 3,2,1 64,1,1 100 {arguments.Bytes.Length} bytes", "LaunchKernel 3,2,1 128,1,1 0 24 bytes",
             ],
             _cuda.Calls);
         driver.Synchronize();
         Assert.Equal(arguments.Bytes.ToArray(), _cuda.Launches[0]);
         Assert.Equal(24, _cuda.Launches[0].Length);
-        Assert.Equal(7, BinaryPrimitives.ReadInt32LittleEndian(_cuda.Launches[0]));
+        Assert.Equal(1.5f, BinaryPrimitives.ReadSingleLittleEndian(_cuda.Launches[0]));
     }
 
     [Fact]
@@ -161,10 +166,10 @@ public sealed class CudaDriverTests : IDisposable
         using CudaDriver driver = _cuda.OpenDevice();
         GpuFunction function = driver.Load(Kernel);
         _cuda.Calls.Clear();
-        driver.Launch(function, new LaunchShape(1, 1, 128, 49_152), []);
-        driver.Launch(function, new LaunchShape(1, 1, 128, 65_536), []);
-        driver.Launch(function, new LaunchShape(1, 1, 128, 65_536), []);
-        driver.Launch(function, new LaunchShape(1, 1, 128, 50_000), []);
+        driver.Launch(function, new LaunchShape(1, 1, 128, 49_152), Arguments);
+        driver.Launch(function, new LaunchShape(1, 1, 128, 65_536), Arguments);
+        driver.Launch(function, new LaunchShape(1, 1, 128, 65_536), Arguments);
+        driver.Launch(function, new LaunchShape(1, 1, 128, 50_000), Arguments);
         Assert.Equal(["FuncSetAttribute 8 65536"], _cuda.Calls.Where(call => !call.StartsWith("Launch", StringComparison.Ordinal)));
     }
 
@@ -179,13 +184,13 @@ public sealed class CudaDriverTests : IDisposable
         driver.Synchronize();
         _cuda.Calls.Clear();
         driver.BeginCapture();
-        driver.Launch(function, new LaunchShape(1, 1, 128), [9]);
+        driver.Launch(function, new LaunchShape(1, 1, 128), Arguments);
         driver.CopyWithin(other, memory, 4);
         driver.Clear(memory, 4);
         GpuGraph graph = driver.EndCapture();
         Assert.Equal(
             [
-                "StreamBeginCapture 2", "LaunchKernel 1,1,1 128,1,1 0 1 bytes", "MemcpyDtoDAsync 4", "MemsetD8Async 0 4",
+                "StreamBeginCapture 2", "LaunchKernel 1,1,1 128,1,1 0 24 bytes", "MemcpyDtoDAsync 4", "MemsetD8Async 0 4",
                 "StreamEndCapture", "GraphInstantiate 0", "GraphDestroy",
             ],
             _cuda.Calls);
