@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace Palmyra.Testing.Ptx.Execution;
 
@@ -20,6 +21,7 @@ internal readonly unsafe ref struct Access
     }
 
     /// <summary>Looks at all lanes' addresses before any is used; generic ones become those of their space.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static Access Begin(Warp warp, Space space, Span<ulong> addresses, uint lanes, int bytes, bool isWrite)
     {
         int first = BitOperations.TrailingZeroCount(lanes);

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace Palmyra.Testing.Ptx.Execution;
 
@@ -36,6 +37,7 @@ internal sealed unsafe class AsyncCopies(Warp warp)
     }
 
     /// <summary>Waits until at most <paramref name="pending"/> of the lanes' closed groups are under way.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Wait(uint lanes, int pending)
     {
         int kept = 0;

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace Palmyra.Testing.Ptx.Execution;
 
@@ -29,6 +30,7 @@ internal static class Banks
         return conflicts;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static int Passes(ReadOnlySpan<ulong> addresses, uint lanes, int bytes)
     {
         Span<ulong> words = stackalloc ulong[32 * 32];

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace Palmyra.Testing.Ptx.Execution;
 
@@ -6,6 +7,7 @@ namespace Palmyra.Testing.Ptx.Execution;
 internal static class Sectors
 {
     /// <summary>Different sectors that the lanes touch.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static int Count(ReadOnlySpan<ulong> addresses, uint lanes, int bytes)
     {
         Span<ulong> seen = stackalloc ulong[64];

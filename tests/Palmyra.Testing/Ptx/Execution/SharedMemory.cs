@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Palmyra.Testing.Ptx.Execution;
@@ -39,6 +40,7 @@ internal sealed unsafe class SharedMemory : IDisposable
 
     /// <summary>Checks and records a read.</summary>
     /// <returns>Where the bytes are.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public byte* Read(Warp warp, int lane, ulong address, int bytes, bool strong)
     {
         Span<History> histories = Range(warp, lane, address, bytes);
@@ -106,6 +108,7 @@ internal sealed unsafe class SharedMemory : IDisposable
     }
 
     /// <summary>Records that an asynchronous copy will write; until it is waited for, nobody may touch the bytes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void BeginCopy(Warp warp, int lane, ulong address, int bytes)
     {
         Record(warp, lane, address, bytes, default, History.Special);
@@ -125,6 +128,7 @@ internal sealed unsafe class SharedMemory : IDisposable
 
     public void Dispose() => NativeMemory.AlignedFree(_bytes);
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Record(Warp warp, int lane, ulong address, int bytes, ReadOnlySpan<byte> value, uint flags)
     {
         Span<History> histories = Range(warp, lane, address, bytes);
@@ -158,6 +162,7 @@ internal sealed unsafe class SharedMemory : IDisposable
     }
 
     // Whether an earlier access may still be under way when this thread makes its own.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool Races(Warp warp, int thread, uint record, bool strong, bool isWrite)
     {
         bool special = (record & History.Special) != 0;
@@ -177,6 +182,7 @@ internal sealed unsafe class SharedMemory : IDisposable
             ? _history.AsSpan((int)address, bytes)
             : throw warp.Fault(lane, $"the {bytes} bytes at {address} do not lie in the block's {_history.Length} bytes of shared memory");
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int Same(Span<History> histories)
     {
         int same = 1;

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace Palmyra.Testing.Ptx.Execution;
 
@@ -34,6 +35,7 @@ internal sealed unsafe partial class Warp
     public BlockBarrier? Waiting { get; private set; }
 
     /// <summary>Executes until all lanes wait or have ended.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Run()
     {
         Instruction[] code = _program.Code;

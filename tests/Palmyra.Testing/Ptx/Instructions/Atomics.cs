@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using Palmyra.Testing.Ptx.Execution;
 using Palmyra.Testing.Ptx.Syntax;
 using Palmyra.Testing.Ptx.Translation;
@@ -27,6 +28,7 @@ internal sealed unsafe class Atomics(Space space, Address address, int bytes, in
             b, operation == "cas" ? d.Source(first + 2, type) : b, Update(d, operation, type));
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Execute(Warp warp, uint lanes)
     {
         Span<ulong> addresses = stackalloc ulong[32];

@@ -159,6 +159,7 @@ internal sealed class Compare<T, TComparison>(int target, int opposite, int a, i
 internal sealed class Select<T>(int y, int a, int b, Guard condition) : Instruction
     where T : unmanaged
 {
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Execute(Warp warp, uint lanes)
     {
         ReadOnlySpan<T> left = warp.Read<T>(a, lanes);

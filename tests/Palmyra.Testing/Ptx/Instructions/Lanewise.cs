@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using Palmyra.Testing.Ptx.Execution;
 
 namespace Palmyra.Testing.Ptx.Instructions;
@@ -27,6 +28,7 @@ internal static class Lanewise
 /// </summary>
 internal sealed class Bitwise((int Row, int Bytes) y, (int Row, int Bytes)[] sources, Func<ulong, ulong, ulong, ulong, ulong> function) : Instruction
 {
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Execute(Warp warp, uint lanes)
     {
         foreach ((int row, _) in sources)

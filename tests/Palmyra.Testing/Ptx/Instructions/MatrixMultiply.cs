@@ -80,6 +80,7 @@ internal sealed class MatrixMultiply(int inner, PtxType result, PtxType left, Pt
         warp.Block.Clock.MeetWithin(warp.Index, fence: false);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void LoadSums(Warp warp, uint lanes, Span<float> sums)
     {
         for (int i = 0; i < 4; i++)
@@ -94,6 +95,7 @@ internal sealed class MatrixMultiply(int inner, PtxType result, PtxType left, Pt
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void StoreSums(Warp warp, uint lanes, ReadOnlySpan<float> sums, bool integers)
     {
         for (int i = 0; i < d.Length; i++)
@@ -110,8 +112,10 @@ internal sealed class MatrixMultiply(int inner, PtxType result, PtxType left, Pt
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int Place(int lane, int i) => (((lane >> 2) + (8 * (i >> 1))) * Columns) + (2 * (lane & 3)) + (i & 1);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Unpack(uint register, PtxType type, Span<float> numbers)
     {
         switch (type.Kind, type.Bytes)

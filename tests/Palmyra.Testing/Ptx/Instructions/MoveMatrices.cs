@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Palmyra.Testing.Ptx.Execution;
 using Palmyra.Testing.Ptx.Translation;
 
@@ -34,6 +35,7 @@ internal sealed unsafe class MoveMatrices(bool load, Address address, int[] regi
         warp.Block.Clock.MeetWithin(warp.Index, fence: false);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Load(Warp warp, ReadOnlySpan<ulong> rows, Span<uint> register)
     {
         SharedMemory shared = warp.Block.Shared;
@@ -53,6 +55,7 @@ internal sealed unsafe class MoveMatrices(bool load, Address address, int[] regi
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Store(Warp warp, ReadOnlySpan<ulong> rows, ReadOnlySpan<uint> register)
     {
         SharedMemory shared = warp.Block.Shared;

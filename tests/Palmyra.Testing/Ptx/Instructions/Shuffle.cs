@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using Palmyra.Testing.Ptx.Execution;
 
 namespace Palmyra.Testing.Ptx.Instructions;
@@ -10,6 +11,7 @@ namespace Palmyra.Testing.Ptx.Instructions;
 /// </summary>
 internal sealed class Shuffle(string mode, int target, int predicate, int a, int b, int c, int mask) : Instruction
 {
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Execute(Warp warp, uint lanes)
     {
         WarpOperations.Meet(warp, lanes, mask, fence: false);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Palmyra.Testing.Ptx.Execution;
 
 namespace Palmyra.Testing.Ptx.Translation;
@@ -10,6 +11,7 @@ namespace Palmyra.Testing.Ptx.Translation;
 internal sealed record Address(int Row, int Bytes, long Offset, Space? Variable)
 {
     /// <summary>Computes the lanes' addresses.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Of(Warp warp, uint lanes, Span<ulong> addresses)
     {
         if (Row < 0)
