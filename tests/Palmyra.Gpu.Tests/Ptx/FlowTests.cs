@@ -1,3 +1,4 @@
+using Palmyra.Gpu.Driver;
 using Palmyra.Testing.Ptx;
 
 namespace Palmyra.Gpu.Tests.Ptx;
@@ -117,7 +118,7 @@ public sealed class FlowTests
         using var driver = new PtxDriver();
         nint result = driver.Allocate(32 * 4);
         driver.Launch(
-            driver.Load(new Driver.PtxKernel("Call", "K", Text, 32)), new Driver.LaunchShape(1, 1, 32), default(Driver.KernelArguments).Add((long)result).Bytes);
+            driver.Load(new PtxKernel("Call", "K", Text, 32)), new LaunchShape(1, 1, 32), default(KernelArguments).Add((long)result).Bytes);
         uint Twice(uint x, ref uint seen)
         {
             seen = x > 20 ? seen : x;

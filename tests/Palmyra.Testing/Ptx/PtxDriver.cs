@@ -3,6 +3,7 @@ using Palmyra.Gpu.Driver;
 using Palmyra.Testing.Ptx.Execution;
 using Palmyra.Testing.Ptx.Syntax;
 using Palmyra.Testing.Ptx.Translation;
+using DeviceMemory = Palmyra.Testing.Ptx.Execution.DeviceMemory;
 
 namespace Palmyra.Testing.Ptx;
 
