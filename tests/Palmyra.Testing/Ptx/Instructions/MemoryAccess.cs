@@ -50,15 +50,11 @@ internal static class MemoryAccess
 
         Type memory = type.Clr is Type clr && !type.IsFloat ? clr : new PtxType(ValueKind.Bits, type.Bytes).Clr!;
         Type register = new PtxType(ValueKind.Bits, registers[0].Bytes).Clr!;
-        if (registers.Any(one => one.Bytes != registers[0].Bytes))
-        {
-            throw d.Failure("the registers of a list must have one size");
-        }
-
-        int[] rows = [.. registers.Select(one => one.Row)];
-        return space == Space.Parameter && address.Row < 0
-            ? Lanewise.Make(typeof(LoadParameter<,>).MakeGenericType(memory, register), address, rows)
-            : Lanewise.Make((load ? typeof(Load<,>) : typeof(Store<,>)).MakeGenericType(memory, register), space, address, rows, strong);
+        return registers.All(one => one.Bytes == registers[0].Bytes)
+            ? Lanewise.Make(
+                (load ? typeof(Load<,>) : typeof(Store<,>)).MakeGenericType(memory, register),
+                space, address, registers.Select(one => one.Row).ToArray(), strong)
+            : throw d.Failure("the registers of a list must have one size");
     }
 
     /// <summary>The space an opcode names.</summary>
@@ -97,29 +93,6 @@ internal sealed unsafe class Load<TMemory, TRegister>(Space space, Address addre
             {
                 int lane = BitOperations.TrailingZeroCount(rest);
                 target[lane] = TRegister.CreateTruncating(((TMemory*)places[lane])[i]);
-            }
-        }
-    }
-}
-
-/// <summary>ld.param from a constant address: one number for all lanes.</summary>
-internal sealed unsafe class LoadParameter<TMemory, TRegister>(Address address, int[] targets) : Instruction
-    where TMemory : unmanaged, IBinaryInteger<TMemory>
-    where TRegister : unmanaged, IBinaryInteger<TRegister>
-{
-    public override void Execute(Warp warp, uint lanes)
-    {
-        Span<ulong> addresses = stackalloc ulong[32];
-        address.Of(warp, lanes, addresses);
-        Access access = Access.Begin(warp, Space.Parameter, addresses, lanes, sizeof(TMemory) * targets.Length, isWrite: false);
-        var place = (TMemory*)access.Read(BitOperations.TrailingZeroCount(lanes), addresses[0], strong: false);
-        for (int i = 0; i < targets.Length; i++)
-        {
-            Span<TRegister> target = warp.Write<TRegister>(targets[i], lanes);
-            var value = TRegister.CreateTruncating(place[i]);
-            for (uint rest = lanes; rest != 0; rest &= rest - 1)
-            {
-                target[BitOperations.TrailingZeroCount(rest)] = value;
             }
         }
     }

@@ -44,11 +44,6 @@ internal static class Moves
             throw d.Failure("generic addresses have 64 bits");
         }
 
-        if (Window.Start(space) == 0)
-        {
-            return Lanewise.Unary(typeof(Copy<ulong>), typeof(ulong), typeof(ulong), d.Target(0, 8), d.Source(1, type));
-        }
-
         ulong start = d.Has("to") ? unchecked(0 - Window.Start(space)) : Window.Start(space);
         return new Bitwise((d.Target(0, 8), 8), [(d.Source(1, type), 8)], (a, _, _, _) => unchecked(a + start));
     }
