@@ -13,11 +13,17 @@ internal readonly unsafe ref struct Access
     private readonly Space _space;
     private readonly int _bytes;
 
-    private Access(Warp warp, Space space, int bytes)
+    // Global memory: where the lowest address is, if one allocation holds all lanes' bytes.
+    private readonly byte* _place;
+    private readonly ulong _low;
+
+    private Access(Warp warp, Space space, int bytes, ulong low, ulong high)
     {
         _warp = warp;
         _space = space;
         _bytes = bytes;
+        _low = low;
+        _place = space == Space.Global ? warp.Launch.Memory.Find(low, high - low + (ulong)bytes) : null;
     }
 
     /// <summary>Looks at all lanes' addresses before any is used; generic ones become those of their space.</summary>
@@ -39,19 +45,24 @@ internal readonly unsafe ref struct Access
             }
         }
 
-        ulong low = 0;
+        ulong bits = 0;
+        ulong low = ulong.MaxValue;
+        ulong high = 0;
         for (uint rest = lanes; rest != 0; rest &= rest - 1)
         {
-            low |= addresses[BitOperations.TrailingZeroCount(rest)];
+            ulong address = addresses[BitOperations.TrailingZeroCount(rest)];
+            bits |= address;
+            low = Math.Min(low, address);
+            high = Math.Max(high, address);
         }
 
-        if ((low & (ulong)(bytes - 1)) != 0)
+        if ((bits & (ulong)(bytes - 1)) != 0)
         {
             throw Misaligned(warp, addresses, lanes, bytes);
         }
 
         Count(warp, space, addresses, lanes, bytes, isWrite);
-        return new Access(warp, space, bytes);
+        return new Access(warp, space, bytes, low, high);
     }
 
     /// <summary>A lane's bytes, to be read.</summary>
@@ -97,6 +108,11 @@ internal readonly unsafe ref struct Access
 
     private byte* Global(int lane, ulong address)
     {
+        if (_place is not null)
+        {
+            return _place + (address - _low);
+        }
+
         byte* place = _warp.Launch.Memory.Find(address, (ulong)_bytes);
         return place is not null ? place : throw _warp.Fault(lane, _warp.Launch.Memory.Describe(address, (ulong)_bytes));
     }

@@ -30,28 +30,53 @@ internal static class Banks
         return conflicts;
     }
 
+    // Mostly no bank is asked for two words: one look at each lane says so.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [SkipLocalsInit]
     private static int Passes(ReadOnlySpan<ulong> addresses, uint lanes, int bytes)
     {
-        Span<ulong> words = stackalloc ulong[32 * 32];
-        Span<int> counts = stackalloc int[32];
-        counts.Clear();
-        int passes = 1;
+        Span<ulong> words = stackalloc ulong[32];
+        uint used = 0;
         for (uint rest = lanes; rest != 0; rest &= rest - 1)
         {
             ulong address = addresses[BitOperations.TrailingZeroCount(rest)];
             for (ulong word = address / 4; word <= (address + (ulong)bytes - 1) / 4; word++)
             {
                 int bank = (int)(word % 32);
-                Span<ulong> there = words.Slice(bank * 32, counts[bank]);
-                if (!there.Contains(word))
+                if ((used >> bank & 1) == 0)
                 {
-                    words[(bank * 32) + counts[bank]++] = word;
-                    passes = Math.Max(passes, counts[bank]);
+                    used |= 1u << bank;
+                    words[bank] = word;
+                }
+                else if (words[bank] != word)
+                {
+                    return Count(addresses, lanes, bytes);
                 }
             }
         }
 
-        return passes;
+        return 1;
+    }
+
+    private static int Count(ReadOnlySpan<ulong> addresses, uint lanes, int bytes)
+    {
+        var words = new HashSet<ulong>();
+        Span<int> counts = stackalloc int[32];
+        for (uint rest = lanes; rest != 0; rest &= rest - 1)
+        {
+            ulong address = addresses[BitOperations.TrailingZeroCount(rest)];
+            for (ulong word = address / 4; word <= (address + (ulong)bytes - 1) / 4; word++)
+            {
+                counts[(int)(word % 32)] += words.Add(word) ? 1 : 0;
+            }
+        }
+
+        int most = 0;
+        foreach (int count in counts)
+        {
+            most = Math.Max(most, count);
+        }
+
+        return most;
     }
 }

@@ -12,7 +12,7 @@ namespace Palmyra.Testing.Ptx.Execution;
 /// Two readers are enough: counts never fall, so of all reads that a later write might race with, the latest ones are the last to be ordered
 /// before it, and one of these two is not of the writer's own warp.
 /// </remarks>
-internal struct History : IEquatable<History>
+internal readonly struct History
 {
     /// <summary>By an atomic or volatile instruction: two such never race.</summary>
     public const uint Strong = 1u << SharedClock.Bits;
@@ -20,12 +20,19 @@ internal struct History : IEquatable<History>
     /// <summary>Of a write: by an asynchronous copy. Of a read: by several lanes of the warp.</summary>
     public const uint Special = 2u << SharedClock.Bits;
 
-    public uint Writer;
-    public uint Reader;
-    public uint OtherReader;
+    // One vector, because bytes that were accessed together have the same history, and the check of one is the check of all.
+    private readonly Vector128<uint> _records;
+
+    public History(uint writer, uint reader, uint otherReader, uint copier) => _records = Vector128.Create(writer, reader, otherReader, copier);
+
+    public uint Writer => _records.GetElement(0);
+
+    public uint Reader => _records.GetElement(1);
+
+    public uint OtherReader => _records.GetElement(2);
 
     /// <summary>Thread + 1 of a copy under way, or 0.</summary>
-    public uint Copier;
+    public uint Copier => _records.GetElement(3);
 
     public static uint Record(int thread, uint count, uint flags = 0) => (uint)thread << 22 | flags | count;
 
@@ -35,12 +42,7 @@ internal struct History : IEquatable<History>
 
     public static uint Count(uint record) => record & (Strong - 1);
 
-    // Bytes that were accessed together have the same history, and the check of one is the check of all.
+    /// <summary>Whether two bytes have seen the same.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly bool Equals(History other) =>
-        Unsafe.BitCast<History, Vector128<uint>>(this) == Unsafe.BitCast<History, Vector128<uint>>(other);
-
-    public override readonly bool Equals(object? obj) => obj is History other && Equals(other);
-
-    public override readonly int GetHashCode() => HashCode.Combine(Writer, Reader, OtherReader, Copier);
+    public bool Equals(in History other) => _records == other._records;
 }

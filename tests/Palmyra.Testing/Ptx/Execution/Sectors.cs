@@ -8,6 +8,7 @@ internal static class Sectors
 {
     /// <summary>Different sectors that the lanes touch.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [SkipLocalsInit]
     public static int Count(ReadOnlySpan<ulong> addresses, uint lanes, int bytes)
     {
         Span<ulong> seen = stackalloc ulong[64];

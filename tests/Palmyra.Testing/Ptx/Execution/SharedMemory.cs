@@ -17,6 +17,9 @@ namespace Palmyra.Testing.Ptx.Execution;
 /// </summary>
 internal sealed unsafe class SharedMemory : IDisposable
 {
+    // The thread of an access that several make together: nobody's earlier access is its own.
+    private const int Nobody = -1;
+
     private readonly byte* _bytes;
     private readonly History[] _history;
     private readonly SharedClock _clock;
@@ -39,13 +42,19 @@ internal sealed unsafe class SharedMemory : IDisposable
     }
 
     /// <summary>Checks and records a read.</summary>
+    /// <param name="warp">Who reads.</param>
+    /// <param name="lane">Which of its lanes.</param>
+    /// <param name="address">From where.</param>
+    /// <param name="bytes">How much.</param>
+    /// <param name="strong">Whether it is a volatile or atomic read.</param>
+    /// <param name="together">Whether other lanes of the warp read from these bytes with it, as ldmatrix does.</param>
     /// <returns>Where the bytes are.</returns>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public byte* Read(Warp warp, int lane, ulong address, int bytes, bool strong)
+    public byte* Read(Warp warp, int lane, ulong address, int bytes, bool strong, bool together = false)
     {
         Span<History> histories = Range(warp, lane, address, bytes);
-        int thread = warp.Thread(lane);
-        uint record = History.Record(thread, _clock.Now(warp.Index), strong ? History.Strong : 0);
+        int thread = together ? Nobody : warp.Thread(lane);
+        uint record = History.Record(warp.Thread(lane), _clock.Now(warp.Index), (strong ? History.Strong : 0) | (together ? History.Special : 0));
         while (histories.Length > 0)
         {
             History history = histories[0];
@@ -67,19 +76,12 @@ internal sealed unsafe class SharedMemory : IDisposable
                     : $"reads shared memory at {address} that thread {History.Thread(history.Writer)} wrote, without a barrier between: a race");
             }
 
-            if (History.Warp(history.Reader) != warp.Index && history.Reader != 0)
-            {
-                history.OtherReader = history.Reader;
-                history.Reader = record;
-            }
-            else
-            {
-                bool together = history.Reader != 0 && History.Count(history.Reader) == History.Count(record);
-                bool several = together && (History.Thread(history.Reader) != thread || (history.Reader & History.Special) != 0);
-                history.Reader = record | (several ? History.Special : 0);
-            }
-
-            histories[..same].Fill(history);
+            uint reader = history.Reader;
+            bool otherWarp = reader != 0 && History.Warp(reader) != warp.Index;
+            bool several = !otherWarp && reader != 0 && History.Count(reader) == History.Count(record)
+                && (History.Thread(reader) != thread || (reader & History.Special) != 0);
+            var after = new History(history.Writer, several ? record | History.Special : record, otherWarp ? reader : history.OtherReader, copier: 0);
+            histories[..same].Fill(after);
             histories = histories[same..];
         }
 
@@ -112,17 +114,15 @@ internal sealed unsafe class SharedMemory : IDisposable
     public void BeginCopy(Warp warp, int lane, ulong address, int bytes)
     {
         Record(warp, lane, address, bytes, default, History.Special);
-        foreach (ref History history in Range(warp, lane, address, bytes))
-        {
-            history.Copier = (uint)warp.Thread(lane) + 1;
-        }
+        Span<History> histories = Range(warp, lane, address, bytes);
+        histories.Fill(new History(histories[0].Writer, reader: 0, otherReader: 0, (uint)warp.Thread(lane) + 1));
     }
 
     /// <summary>Does an asynchronous copy whose wait has come.</summary>
     public void CompleteCopy(Warp warp, int lane, ulong address, ReadOnlySpan<byte> value)
     {
-        var done = new History { Writer = History.Record(warp.Thread(lane), _clock.Now(warp.Index), History.Special) };
-        Range(warp, lane, address, value.Length).Fill(done);
+        uint record = History.Record(warp.Thread(lane), _clock.Now(warp.Index), History.Special);
+        Range(warp, lane, address, value.Length).Fill(new History(record, reader: 0, otherReader: 0, copier: 0));
         value.CopyTo(new Span<byte>(_bytes + address, value.Length));
     }
 
@@ -134,7 +134,6 @@ internal sealed unsafe class SharedMemory : IDisposable
         Span<History> histories = Range(warp, lane, address, bytes);
         int thread = warp.Thread(lane);
         bool strong = (flags & History.Strong) != 0;
-        var after = new History { Writer = History.Record(thread, _clock.Now(warp.Index), flags) };
         bool sameValue = value.SequenceEqual(new ReadOnlySpan<byte>(_bytes + address, value.Length)) && value.Length > 0;
         for (Span<History> left = histories; left.Length > 0; left = left[Same(left)..])
         {
@@ -149,16 +148,15 @@ internal sealed unsafe class SharedMemory : IDisposable
                 throw warp.Fault(lane, $"writes shared memory at {address} that thread {History.Thread(history.Writer)} wrote, without a barrier between: a race");
             }
 
-            foreach (uint reader in (ReadOnlySpan<uint>)[history.Reader, history.OtherReader])
+            bool races = Races(warp, thread, history.Reader, strong, isWrite: false);
+            if (races || Races(warp, thread, history.OtherReader, strong, isWrite: false))
             {
-                if (Races(warp, thread, reader, strong, isWrite: false))
-                {
-                    throw warp.Fault(lane, $"writes shared memory at {address} that thread {History.Thread(reader)} read, without a barrier between: a race");
-                }
+                int reader = History.Thread(races ? history.Reader : history.OtherReader);
+                throw warp.Fault(lane, $"writes shared memory at {address} that thread {reader} read, without a barrier between: a race");
             }
         }
 
-        histories.Fill(after);
+        histories.Fill(new History(History.Record(thread, _clock.Now(warp.Index), flags), reader: 0, otherReader: 0, copier: 0));
     }
 
     // Whether an earlier access may still be under way when this thread makes its own.
@@ -186,7 +184,7 @@ internal sealed unsafe class SharedMemory : IDisposable
     private static int Same(Span<History> histories)
     {
         int same = 1;
-        while (same < histories.Length && histories[same].Equals(histories[0]))
+        while (same < histories.Length && histories[same].Equals(in histories[0]))
         {
             same++;
         }

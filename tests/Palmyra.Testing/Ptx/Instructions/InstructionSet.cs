@@ -41,6 +41,11 @@ internal static class InstructionSet
             case "createpolicy":
                 return Lanewise.Unary(typeof(Copy<ulong>), typeof(ulong), typeof(ulong), d.Target(0, 8), d.Source(Operand.OfNumber(0), new PtxType(ValueKind.Bits, 8)));
             default:
+                if (d.Types == 0)
+                {
+                    throw d.Failure($"{d.Opcode} is not known here");
+                }
+
                 return Arithmetic.Translate(d);
         }
     }

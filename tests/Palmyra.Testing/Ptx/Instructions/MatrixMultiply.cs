@@ -24,6 +24,7 @@ internal sealed class MatrixMultiply(int inner, PtxType result, PtxType left, Pt
     private const int Columns = 8;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [SkipLocalsInit]
     public override void Execute(Warp warp, uint lanes)
     {
         warp.RequireWhole(lanes, full: true);
@@ -31,6 +32,7 @@ internal sealed class MatrixMultiply(int inner, PtxType result, PtxType left, Pt
         Span<float> leftMatrix = stackalloc float[Rows * inner];
         Span<float> rightMatrix = stackalloc float[inner * Columns];
         Span<float> sums = stackalloc float[Rows * Columns];
+        sums.Clear();
         Span<float> numbers = stackalloc float[4];
         int perRegister = 4 / left.Bytes;
         for (int i = 0; i < a.Length; i++)

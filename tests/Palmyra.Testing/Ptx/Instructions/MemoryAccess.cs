@@ -72,6 +72,7 @@ internal sealed unsafe class Load<TMemory, TRegister>(Space space, Address addre
     where TRegister : unmanaged, IBinaryInteger<TRegister>
 {
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [SkipLocalsInit]
     public override void Execute(Warp warp, uint lanes)
     {
         int bytes = sizeof(TMemory) * targets.Length;
@@ -103,6 +104,7 @@ internal sealed unsafe class Store<TMemory, TRegister>(Space space, Address addr
     where TRegister : unmanaged, IBinaryInteger<TRegister>
 {
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [SkipLocalsInit]
     public override void Execute(Warp warp, uint lanes)
     {
         int bytes = sizeof(TMemory) * sources.Length;

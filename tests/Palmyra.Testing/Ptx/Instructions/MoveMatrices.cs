@@ -24,7 +24,7 @@ internal sealed unsafe class MoveMatrices(bool load, Address address, int[] regi
         {
             if (load)
             {
-                Load(warp, rows.Slice(8 * matrix, 8), warp.Write<uint>(registers[matrix], lanes));
+                Load(warp, 8 * matrix, rows.Slice(8 * matrix, 8), warp.Write<uint>(registers[matrix], lanes));
             }
             else
             {
@@ -36,22 +36,21 @@ internal sealed unsafe class MoveMatrices(bool load, Address address, int[] regi
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Load(Warp warp, ReadOnlySpan<ulong> rows, Span<uint> register)
+    private void Load(Warp warp, int firstLane, ReadOnlySpan<ulong> rows, Span<uint> register)
     {
-        SharedMemory shared = warp.Block.Shared;
+        byte** places = stackalloc byte*[8];
+        for (int row = 0; row < 8; row++)
+        {
+            places[row] = warp.Block.Shared.Read(warp, firstLane + row, rows[row], RowBytes, strong: false, together: true);
+        }
+
         for (int lane = 0; lane < 32; lane++)
         {
-            if (transposed)
-            {
-                ulong column = 2 * (ulong)(lane / 4);
-                uint low = *(ushort*)shared.Read(warp, lane, rows[lane % 4 * 2] + column, 2, strong: false);
-                uint high = *(ushort*)shared.Read(warp, lane, rows[(lane % 4 * 2) + 1] + column, 2, strong: false);
-                register[lane] = low | high << 16;
-            }
-            else
-            {
-                register[lane] = *(uint*)shared.Read(warp, lane, rows[lane / 4] + (4 * (ulong)(lane % 4)), 4, strong: false);
-            }
+            int r = lane / 4;
+            int c = lane % 4;
+            register[lane] = transposed
+                ? ((ushort*)places[2 * c])[r] | (uint)((ushort*)places[(2 * c) + 1])[r] << 16
+                : ((uint*)places[r])[c];
         }
     }
 

@@ -41,19 +41,25 @@ internal static class WarpOperations
     public static void Meet(Warp warp, uint lanes, int mask, bool fence)
     {
         ReadOnlySpan<uint> masks = warp.Read<uint>(mask, lanes);
+        int first = BitOperations.TrailingZeroCount(lanes);
         for (uint rest = lanes; rest != 0; rest &= rest - 1)
         {
             int lane = BitOperations.TrailingZeroCount(rest);
-            uint members = masks[lane] & warp.Present & ~warp.Ended;
             if ((masks[lane] >> lane & 1) == 0)
             {
                 throw warp.Fault(lane, $"the lane is not in its own member mask 0x{masks[lane]:x8}");
             }
 
-            if (members != lanes)
+            if (masks[lane] != masks[first])
             {
-                throw warp.Fault(lane, $"the member mask 0x{masks[lane]:x8} names lanes 0x{members & ~lanes:x8}, which are elsewhere, or misses lanes 0x{lanes & ~members:x8}, which are here: the warp would wait for ever");
+                throw warp.Fault(lane, $"its member mask 0x{masks[lane]:x8} is not lane {first}'s 0x{masks[first]:x8}, which the interpreter does not know");
             }
+        }
+
+        uint elsewhere = masks[first] & warp.Present & ~warp.Ended & ~lanes;
+        if (elsewhere != 0)
+        {
+            throw warp.Fault(first, $"the member mask 0x{masks[first]:x8} names lanes 0x{elsewhere:x8}, which are elsewhere: the warp would wait for ever");
         }
 
         warp.Block.Clock.MeetWithin(warp.Index, fence);
