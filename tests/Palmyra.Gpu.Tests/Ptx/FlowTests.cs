@@ -117,7 +117,7 @@ public sealed class FlowTests
         using var driver = new PtxDriver();
         nint result = driver.Allocate(32 * 4);
         driver.Launch(
-            driver.Load(new Driver.PtxKernel("Call", "K", Text, 32)), new Driver.LaunchShape(1, 1, 32), default(Driver.KernelArguments).Add((long)result).Bytes);
+            driver.Load(new Palmyra.Gpu.Driver.PtxKernel("Call", "K", Text, 32)), new Palmyra.Gpu.Driver.LaunchShape(1, 1, 32), default(Palmyra.Gpu.Driver.KernelArguments).Add((long)result).Bytes);
         uint Twice(uint x, ref uint seen)
         {
             seen = x > 20 ? seen : x;

@@ -19,7 +19,7 @@ public sealed class PtxDriver(GpuDevice? device = null) : IGpuDriver
     private const int MostThreads = 1024;
     private const int MostRows = 65535;
 
-    private readonly DeviceMemory _memory = new();
+    private readonly Execution.DeviceMemory _memory = new();
     private readonly Dictionary<(string Entry, string Text), PtxFunction> _functions = [];
     private readonly Dictionary<string, PtxStatistics> _statistics = [];
     private List<Action>? _recording;
