@@ -10,7 +10,7 @@ namespace Palmyra.Gpu.Kernels;
 // kilobytes in flight. The inputs come from the nearest cache: four outputs share each load of them.
 // Sums are 32-bit floats: each thread over its steps in order (in Q8 and Q4 a step's products are added before they meet its scale), then a
 // butterfly over lanes, then warps in order.
-// Tails: rows of x and of w end in zeros up to a piece; steps of Q8 and Q4 that reach beyond x's row leave those pieces out. Outputs and rows
+// Tails: rows of x and of w end in zeros up to eight; steps of Q8 and Q4, or what of them reaches beyond x's row, are left out. Outputs and rows
 // beyond the last repeat the last and are not written.
 // Bytes: outputs·bytes of a row of w, once; rows·inputs·4 from the cache for every four outputs; outputs·rows·4 written.
 internal static class Gemv
@@ -47,7 +47,7 @@ internal static class Gemv
         int o2 = IntrinsicMath.Min(first + 2, outputs - 1);
         int o3 = IntrinsicMath.Min(first + 3, outputs - 1);
         TRows sums = default;
-        for (int step = Group.IdxX; step < steps; step += Group.DimX)
+        for (int step = Group.IdxX; step * TWeights.Parts * 2 < pieces; step += Group.DimX)
         {
             WeightStep w0 = TWeights.Load(weights, ((long)first * steps) + step);
             WeightStep w1 = TWeights.Load(weights, ((long)o1 * steps) + step);
