@@ -9,13 +9,11 @@ public static class GpuBackends
 {
     /// <summary>Opens a device as a backend; the caller disposes it.</summary>
     /// <param name="device">One that <see cref="GpuDevices.Find()"/> found usable.</param>
-    /// <exception cref="BackendException">The device cannot be opened, or this build has no kernels for it.</exception>
+    /// <exception cref="BackendException">The device cannot be opened.</exception>
     public static IBackend Create(GpuDevice device)
     {
         ArgumentNullException.ThrowIfNull(device);
 
-        // The one place to fill: new GpuBackend(new CudaDriver(device)).
-        throw new BackendException(
-            $"GPU {device.Index} ({device.Name}) could be used, but this build of Palmyra has no kernels for GPUs yet: use the cpu backend.");
+        return new CheckedBackend(new GpuBackend(new CudaDriver(device)));
     }
 }
