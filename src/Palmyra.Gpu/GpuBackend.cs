@@ -100,7 +100,7 @@ internal sealed partial class GpuBackend : IBackend
     public Matrix LoadMatrix(WeightView weight, MatrixFormat format) => GpuMatrix.Load(weight, format, _runtime.Memory, _runtime.Driver);
 
     /// <inheritdoc/>
-    public void ReadMatrix(Matrix matrix, Span<float> destination) => Of(matrix).Read(destination, _runtime.Driver);
+    public void ReadMatrix(Matrix matrix, Span<float> destination) => Of(matrix).Read(destination);
 
     /// <inheritdoc/>
     public KvCache CreateKvCache(int layers, int heads, int headDim, int pages, int pageSize, CacheFormat format) =>

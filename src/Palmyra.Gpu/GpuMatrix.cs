@@ -32,12 +32,14 @@ internal sealed class GpuMatrix : Matrix
     /// <summary>Bytes of rows that are converted at a time.</summary>
     private const int BlockBytes = 8 << 20;
 
+    private readonly IGpuDriver _driver;
     private readonly DevicePiece _memory;
     private readonly long _scalesOffset;
 
-    private GpuMatrix(int rows, int cols, MatrixFormat format, DeviceMemory memory)
+    private GpuMatrix(int rows, int cols, MatrixFormat format, DeviceMemory memory, IGpuDriver driver)
         : base(rows, cols, format)
     {
+        _driver = driver;
         (Stride, RowBytes) = Layout(format, cols);
         ScaleStride = format.IsGrouped() ? (PanelLayout.Groups(cols) + ScalePiece - 1) / ScalePiece * ScalePiece : 0;
         _scalesOffset = (((long)rows * RowBytes) + DeviceMemory.Alignment - 1) / DeviceMemory.Alignment * DeviceMemory.Alignment;
@@ -71,16 +73,16 @@ internal sealed class GpuMatrix : Matrix
             throw new BackendException($"The GPU backend does not store weights as {format}; it knows F32, F16, BF16, Q8 and Q4.");
         }
 
-        var matrix = new GpuMatrix(weight.Rows, weight.Cols, format, memory);
+        var matrix = new GpuMatrix(weight.Rows, weight.Cols, format, memory, driver);
         try
         {
             if (format.IsGrouped())
             {
-                matrix.LoadGroups(weight, driver);
+                matrix.LoadGroups(weight);
             }
             else
             {
-                matrix.LoadFloats(weight, driver);
+                matrix.LoadFloats(weight);
             }
         }
         catch (Exception failure)
@@ -95,7 +97,7 @@ internal sealed class GpuMatrix : Matrix
     }
 
     /// <summary>Copies the stored values out exactly, row-major without padding.</summary>
-    public void Read(Span<float> destination, IGpuDriver driver)
+    public void Read(Span<float> destination)
     {
         int most = Math.Min(Rows, Math.Max(1, BlockBytes / RowBytes));
         var numbers = new byte[most * RowBytes];
@@ -103,13 +105,7 @@ internal sealed class GpuMatrix : Matrix
         for (int first = 0; first < Rows; first += most)
         {
             int count = Math.Min(most, Rows - first);
-            driver.CopyOut(numbers.AsSpan(0, count * RowBytes), Address + (first * (nint)RowBytes));
-            if (ScaleStride > 0)
-            {
-                Span<byte> bytes = MemoryMarshal.AsBytes(scales.AsSpan(0, count * ScaleStride));
-                driver.CopyOut(bytes, ScalesAddress + (first * (nint)ScaleStride * sizeof(ushort)));
-            }
-
+            Fetch(first, count, numbers, scales);
             for (int row = 0; row < count; row++)
             {
                 Decode(
@@ -118,6 +114,36 @@ internal sealed class GpuMatrix : Matrix
                     destination.Slice(checked((first + row) * Cols), Cols));
             }
         }
+    }
+
+    /// <inheritdoc/>
+    public override bool TryCopyPanels(long offset, Span<byte> destination)
+    {
+        if (!Format.IsGrouped())
+        {
+            return false;
+        }
+
+        long panelBytes = PanelLayout.PanelBytes(Format, Cols);
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, PanelLayout.Bytes(Format, Rows, Cols) - destination.Length);
+        var numbers = new byte[PanelLayout.PanelRows * RowBytes];
+        var scales = new ushort[PanelLayout.PanelRows * ScaleStride];
+        var bytes = new byte[panelBytes];
+        while (!destination.IsEmpty)
+        {
+            (long panel, long skipped) = Math.DivRem(offset, panelBytes);
+            int first = (int)panel * PanelLayout.PanelRows;
+            int rows = Math.Min(PanelLayout.PanelRows, Rows - first);
+            Fetch(first, rows, numbers, scales);
+            MakePanel(numbers, scales, rows, bytes);
+            int count = (int)Math.Min(panelBytes - skipped, destination.Length);
+            bytes.AsSpan((int)skipped, count).CopyTo(destination);
+            destination = destination[count..];
+            offset += count;
+        }
+
+        return true;
     }
 
     /// <inheritdoc/>
@@ -136,26 +162,66 @@ internal sealed class GpuMatrix : Matrix
         };
     }
 
-    private void LoadFloats(WeightView weight, IGpuDriver driver)
+    private void LoadFloats(WeightView weight)
     {
-        int most = Math.Min(Rows, Math.Max(1, BlockBytes / Math.Max(RowBytes, Cols * sizeof(float))));
-        var values = new float[most * Cols];
+        const int Together = PanelLayout.PanelRows;
+        int most = Math.Min(Rows, Math.Max(1, BlockBytes / RowBytes / Together) * Together);
         var stored = new byte[most * RowBytes];
         for (int first = 0; first < Rows; first += most)
         {
             int count = Math.Min(most, Rows - first);
-            Parallel.For(0, count, row =>
-            {
-                Span<float> numbers = values.AsSpan(row * Cols, Cols);
-                weight.CopyRows(first + row, 1, numbers);
-                Encode(weight, numbers, stored.AsSpan(row * RowBytes, RowBytes));
-            });
-            driver.CopyIn(Address + (first * (nint)RowBytes), stored.AsSpan(0, count * RowBytes));
+            Parallel.For(
+                0,
+                (count + Together - 1) / Together,
+                () => new float[(Together + 1) * Cols],
+                (panel, _, values) =>
+                {
+                    int row = panel * Together;
+                    int rows = Math.Min(Together, count - row);
+                    CopyRows(weight, first + row, rows, values);
+                    for (int i = 0; i < rows; i++)
+                    {
+                        Encode(weight, RowOf(weight, values, i), stored.AsSpan((row + i) * RowBytes, RowBytes));
+                    }
+
+                    return values;
+                },
+                _ => { });
+            _driver.CopyIn(Address + (first * (nint)RowBytes), stored.AsSpan(0, count * RowBytes));
         }
     }
 
+    private void CopyRows(WeightView weight, int first, int count, Span<float> values)
+    {
+        if (weight.IsTransposed)
+        {
+            weight.CopyPanel(first, count, PanelLayout.PanelRows, values);
+        }
+        else
+        {
+            weight.CopyRows(first, count, values);
+        }
+    }
+
+    /// <summary>One of the rows that <see cref="CopyRows"/> brought; turned, it takes the room behind them.</summary>
+    private ReadOnlySpan<float> RowOf(WeightView weight, Span<float> values, int row)
+    {
+        if (!weight.IsTransposed)
+        {
+            return values.Slice(row * Cols, Cols);
+        }
+
+        Span<float> turned = values[(PanelLayout.PanelRows * Cols)..];
+        for (int k = 0; k < turned.Length; k++)
+        {
+            turned[k] = values[(k * PanelLayout.PanelRows) + row];
+        }
+
+        return turned;
+    }
+
     /// <summary>Quantises panel by panel as the CPU does, so that the integers are the same, and takes the panels' rows apart.</summary>
-    private void LoadGroups(WeightView weight, IGpuDriver driver)
+    private void LoadGroups(WeightView weight)
     {
         const int PanelRows = PanelLayout.PanelRows;
         int panels = Math.Clamp(BlockBytes / (PanelRows * RowBytes), 1, PanelLayout.Panels(Rows));
@@ -183,9 +249,52 @@ internal sealed class GpuMatrix : Matrix
                 _ => { });
             int firstRow = first * PanelRows;
             int rows = Math.Min(count * PanelRows, Rows - firstRow);
-            driver.CopyIn(Address + (firstRow * (nint)RowBytes), stored.AsSpan(0, rows * RowBytes));
-            driver.CopyIn(
+            _driver.CopyIn(Address + (firstRow * (nint)RowBytes), stored.AsSpan(0, rows * RowBytes));
+            _driver.CopyIn(
                 ScalesAddress + (firstRow * (nint)ScaleStride * sizeof(ushort)), MemoryMarshal.AsBytes(scales.AsSpan(0, rows * ScaleStride)));
+        }
+    }
+
+    /// <summary>Copies rows and their scales to the host.</summary>
+    private void Fetch(int first, int count, Span<byte> numbers, Span<ushort> scales)
+    {
+        _driver.CopyOut(numbers[..(count * RowBytes)], Address + (first * (nint)RowBytes));
+        if (ScaleStride > 0)
+        {
+            Span<byte> bytes = MemoryMarshal.AsBytes(scales[..(count * ScaleStride)]);
+            _driver.CopyOut(bytes, ScalesAddress + (first * (nint)ScaleStride * sizeof(ushort)));
+        }
+    }
+
+    /// <summary>Puts rows together as <see cref="TakeRow"/> takes them apart.</summary>
+    private void MakePanel(ReadOnlySpan<byte> numbers, ReadOnlySpan<ushort> scales, int rows, Span<byte> panel)
+    {
+        Span<sbyte> quants = stackalloc sbyte[PanelLayout.GroupSize];
+        panel.Clear();
+
+        // A row that does not exist is what quantising zeros gives: integers of 0 and a scale of 0, which Q4's division by −8 leaves negative.
+        Half absent = Format == MatrixFormat.Q4 ? Half.NegativeZero : Half.Zero;
+        for (int row = 0; row < PanelLayout.PanelRows; row++)
+        {
+            for (int group = 0; group < PanelLayout.Groups(Cols); group++)
+            {
+                Half scale = row < rows ? BitConverter.UInt16BitsToHalf(scales[(row * ScaleStride) + group]) : absent;
+                quants.Clear();
+                if (row < rows)
+                {
+                    TakeGroup(numbers.Slice((row * RowBytes) + (group * RowBytes / PanelLayout.Groups(Cols))), quants);
+                }
+
+                PanelLayout.WriteGroup(Format, panel, row, group, quants, scale);
+            }
+        }
+    }
+
+    private void TakeGroup(ReadOnlySpan<byte> stored, Span<sbyte> quants)
+    {
+        for (int k = 0; k < quants.Length; k++)
+        {
+            quants[k] = (sbyte)(Format == MatrixFormat.Q8 ? (sbyte)stored[k] : Nibble(stored, k) - 8);
         }
     }
 

@@ -1,8 +1,10 @@
 using Palmyra.Backends;
+using Palmyra.Backends.Cpu;
 using Palmyra.Backends.Reference;
 using Palmyra.Checkpoints;
 using Palmyra.Diagnostics;
 using Palmyra.Gpu.Kernels;
+using Palmyra.Quantization;
 using Palmyra.Testing;
 using Palmyra.Testing.Ptx;
 
@@ -142,6 +144,96 @@ public sealed class GpuBackendTests
                 backend.ReadMatrix(w, stored);
                 return stored;
             });
+        }
+    }
+
+    [Fact]
+    public void Panels_are_given_back_as_the_CPU_has_them()
+    {
+        foreach (MatrixFormat format in new[] { MatrixFormat.Q8, MatrixFormat.Q4 })
+        {
+            using IBackend gpu = Gpu();
+            using var cpu = new CpuBackend(new CpuOptions { Threads = 1 });
+            using Matrix actual = OpCases.Matrix(gpu, 35, 75, 7, format);
+            using Matrix expected = OpCases.Matrix(cpu, 35, 75, 7, format);
+            var whole = new byte[PanelLayout.Bytes(format, 35, 75)];
+            Assert.True(expected.TryCopyPanels(0, whole));
+            foreach ((int from, int count) in new[] { (0, whole.Length), (1, 100), ((whole.Length / 3) - 5, 11), (whole.Length - 1, 1) })
+            {
+                var part = new byte[count];
+                Assert.True(actual.TryCopyPanels(from, part));
+                Assert.Equal(whole.AsSpan(from, count).ToArray(), part);
+            }
+        }
+
+        using IBackend other = Gpu();
+        using Matrix floats = OpCases.Matrix(other, 2, 3, 1, MatrixFormat.F16);
+        Assert.False(floats.TryCopyPanels(0, new byte[1]));
+    }
+
+    [Theory]
+    [InlineData(MatrixFormat.F32)]
+    [InlineData(MatrixFormat.BF16)]
+    public void Inputs_first_is_read_as_outputs_first(MatrixFormat format)
+    {
+        const int Rows = 37;
+        const int Cols = 11;
+        float[] values = Numbers.Spread(3, Rows * Cols);
+        var turned = new float[values.Length];
+        for (int i = 0; i < values.Length; i++)
+        {
+            turned[(i % Cols * Rows) + (i / Cols)] = values[i];
+        }
+
+        long[] shape = [Cols, Rows];
+        var tensor = new TensorView("w", ElementType.F32, shape, TensorView.RowMajor(shape), ByteSource.Of(turned), 0, "memory");
+        using IBackend gpu = Gpu();
+        using Matrix straight = gpu.LoadMatrix(WeightView.FromArray("w", Rows, Cols, values), format);
+        using Matrix read = gpu.LoadMatrix(WeightView.Of(tensor, transposed: true), format);
+        var (expected, actual) = (new float[values.Length], new float[values.Length]);
+        gpu.ReadMatrix(straight, expected);
+        gpu.ReadMatrix(read, actual);
+        Assert.Equal(expected, actual);
+    }
+
+    [Fact]
+    public void A_row_that_was_NaN_leaves_nothing_behind()
+    {
+        // Rows are padded with zeros that sums run over: no operation may put a NaN there.
+        using IBackend gpu = Gpu();
+        using Matrix narrow = OpCases.Matrix(gpu, 5, 5, 1, MatrixFormat.F16);
+        using Matrix wide = OpCases.Matrix(gpu, 5, 5, 1, MatrixFormat.F32);
+        using Tensor gain = OpCases.Tensor(gpu, 1, 5, Numbers.Spread(2, 5));
+        var batch = new Batch();
+        batch.Add(new int[20], 0, []);
+        foreach (int rows in new[] { 2, 20 })
+        {
+            using Tensor x = gpu.Allocate(rows, 5);
+            using Tensor y = gpu.Allocate(rows, 5);
+            using Tensor z = gpu.Allocate(rows, 5);
+            using Tensor qkv = gpu.Allocate(20, 15);
+            using Tensor attended = gpu.Allocate(20, 5);
+            foreach (bool spoiled in new[] { true, false })
+            {
+                float[] values = Numbers.Spread(3, rows * 5);
+                values[0] = spoiled ? float.NaN : 1;
+                gpu.Write(x, values);
+                gpu.LayerNorm(y, x, gain, gain, 1e-5f, null);
+                gpu.Activate(y, y, Activation.GeluErf);
+                gpu.Linear(z, y, narrow, null, Activation.None, null);
+                gpu.Linear(y, z, wide, gain, Activation.GeluTanh, null);
+                gpu.Linear(z, y, narrow, null, Activation.None, z);
+                Assert.Equal(spoiled, OpCases.Values(gpu, z).Any(float.IsNaN));
+                gpu.Write(qkv, [.. Enumerable.Repeat(spoiled ? float.NaN : 1, 300)]);
+                gpu.Attend(attended, qkv, null, 0, gpu.Prepare(batch, null), new AttentionShape(1, 5, 1, 0), null);
+                gpu.Linear(qkv, attended, OpCases.Matrix(gpu, 15, 5, 1, MatrixFormat.F32), null, Activation.None, null);
+                Assert.Equal(spoiled, OpCases.Values(gpu, qkv).Any(float.IsNaN));
+                if (spoiled)
+                {
+                    // The residual brought it along; the rows themselves are the caller's to renew.
+                    gpu.Write(z, new float[rows * 5]);
+                }
+            }
         }
     }
 
