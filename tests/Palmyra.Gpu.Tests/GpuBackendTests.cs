@@ -3,6 +3,7 @@ using Palmyra.Backends.Cpu;
 using Palmyra.Backends.Reference;
 using Palmyra.Checkpoints;
 using Palmyra.Diagnostics;
+using Palmyra.Gpu.Driver;
 using Palmyra.Gpu.Kernels;
 using Palmyra.Quantization;
 using Palmyra.Testing;
@@ -270,6 +271,54 @@ public sealed class GpuBackendTests
             gpu.GatherRows(y, y, [0, 1]);
             Assert.True(step == 0 || driver.Allocations == before);
             before = driver.Allocations;
+        }
+    }
+
+    [Fact]
+    public void A_step_can_be_recorded_and_done_again_with_the_next_tokens()
+    {
+        using var driver = new PtxDriver();
+        using IBackend gpu = new GpuBackend(driver);
+        using KvCache cache = gpu.CreateKvCache(1, 2, 8, 4, 16, CacheFormat.F16);
+        using Matrix table = OpCases.Matrix(gpu, 50, 16, 1, MatrixFormat.Q4);
+        using Matrix projection = OpCases.Matrix(gpu, 48, 16, 2, MatrixFormat.Q8);
+        using Tensor x = gpu.Allocate(2, 16);
+        using Tensor qkv = gpu.Allocate(2, 48);
+        using Tensor gain = OpCases.Tensor(gpu, 1, 16, Numbers.Spread(3, 16));
+        var shape = new AttentionShape(2, 8, 0.5f, 0);
+        var batch = new Batch();
+        PreparedBatch? prepared = null;
+        void Prepare(int token)
+        {
+            batch.Clear();
+            batch.Add([token], token, [0, 1]);
+            batch.Add([2 * token], token, [2, 3]);
+            prepared = gpu.Prepare(batch, prepared);
+        }
+
+        void Step()
+        {
+            gpu.Embed(x, table, null, prepared!);
+            gpu.LayerNorm(x, x, gain, gain, 1e-5f, null);
+            gpu.Linear(qkv, x, projection, null, Activation.GeluTanh, null);
+            gpu.Rotate(qkv, prepared!, shape, 4);
+            gpu.StoreKeysValues(cache, 0, qkv, prepared!);
+            gpu.Attend(x, qkv, cache, 0, prepared!, shape, null);
+        }
+
+        Prepare(0);
+        Step();
+        Prepare(1);
+        driver.BeginCapture();
+        Step();
+        using GpuGraph graph = driver.EndCapture();
+        for (int token = 1; token < 5; token++)
+        {
+            Prepare(token);
+            driver.Replay(graph);
+            float[] replayed = OpCases.Values(gpu, x);
+            Step();
+            Assert.Equal(OpCases.Values(gpu, x), replayed);
         }
     }
 
