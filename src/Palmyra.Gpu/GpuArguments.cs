@@ -1,3 +1,4 @@
+using Palmyra.Backends;
 using Palmyra.Gpu.Driver;
 
 namespace Palmyra.Gpu;
@@ -26,8 +27,8 @@ internal static class GpuArguments
     /// <summary>The numbers and scales of one layer of a cache.</summary>
     public static void AddLayer(this ref KernelArguments arguments, GpuKvCache cache, int layer)
     {
-        // The length counts pieces of 8 or 16 bytes, as the format's kernels read them; they do not look at it.
-        arguments.AddView(cache.Numbers(layer), cache.Pages * cache.PageBytes / 8);
+        // In pieces as the format's kernels read them.
+        arguments.AddView(cache.Numbers(layer), cache.Pages * cache.PageBytes / (cache.Format == CacheFormat.Q8 ? 8 : 16));
         arguments.AddView(cache.Scales(layer), cache.Pages * cache.PageScaleBytes / sizeof(float));
     }
 }

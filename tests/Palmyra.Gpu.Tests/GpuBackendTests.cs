@@ -124,7 +124,7 @@ public sealed class GpuBackendTests
         }
 
         using var reference = new CheckedBackend(new ReferenceBackend());
-        using var gpu = new CheckedBackend(new GpuBackend(new PtxDriver()) { MostLogits = 3 * 64 });
+        using var gpu = new CheckedBackend(InterpretedGpu.Create(logits: 3 * 64));
         float[] actual = Run(gpu);
         Assert.InRange(Numbers.SquaredError(Run(reference), actual), 0, 1e-12);
         Assert.Equal(70, actual[3]);
@@ -252,7 +252,7 @@ public sealed class GpuBackendTests
     public void A_step_whose_sizes_were_seen_allocates_nothing_on_the_device()
     {
         using var driver = new PtxDriver();
-        using var gpu = new CheckedBackend(new GpuBackend(driver));
+        using var gpu = new CheckedBackend(InterpretedGpu.Create(driver));
         using KvCache cache = gpu.CreateKvCache(1, 2, 8, 4, 16, CacheFormat.F32);
         using Tensor qkv = gpu.Allocate(2, 48);
         using Tensor y = gpu.Allocate(2, 16);
@@ -278,7 +278,7 @@ public sealed class GpuBackendTests
     public void A_step_can_be_recorded_and_done_again_with_the_next_tokens()
     {
         using var driver = new PtxDriver();
-        using IBackend gpu = new GpuBackend(driver);
+        using IBackend gpu = InterpretedGpu.Create(driver);
         using KvCache cache = gpu.CreateKvCache(1, 2, 8, 4, 16, CacheFormat.F16);
         using Matrix table = OpCases.Matrix(gpu, 50, 16, 1, MatrixFormat.Q4);
         using Matrix projection = OpCases.Matrix(gpu, 48, 16, 2, MatrixFormat.Q8);
@@ -326,7 +326,7 @@ public sealed class GpuBackendTests
     public void Too_little_memory_is_said_with_numbers()
     {
         using var driver = new PtxDriver { FreeBytes = 1 << 20 };
-        using IBackend gpu = new CheckedBackend(new GpuBackend(driver));
+        using IBackend gpu = new CheckedBackend(InterpretedGpu.Create(driver));
         string message = Assert.Throws<BackendException>(() => gpu.Allocate(1 << 14, 1 << 14)).Message;
         Assert.Contains($"{1L << 30}", message, StringComparison.Ordinal);
         Assert.Contains($"{1 << 20}", message, StringComparison.Ordinal);
@@ -346,7 +346,7 @@ public sealed class GpuBackendTests
         backend.StoreKeysValues(cache, 0, qkv, backend.Prepare(batch, null));
     }
 
-    private static CheckedBackend Gpu() => new(new GpuBackend(new PtxDriver()) { Precision = GemmPrecision.Exact });
+    private static CheckedBackend Gpu() => new(InterpretedGpu.Create(precision: GemmPrecision.Exact));
 
     private static void AssertSame(double bound, Func<IBackend, float[]> run)
     {

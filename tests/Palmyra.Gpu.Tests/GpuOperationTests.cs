@@ -2,7 +2,6 @@ using Palmyra.Backends;
 using Palmyra.Backends.Reference;
 using Palmyra.Gpu.Kernels;
 using Palmyra.Testing;
-using Palmyra.Testing.Ptx;
 using Xunit.Abstractions;
 
 namespace Palmyra.Gpu.Tests;
@@ -27,7 +26,7 @@ public sealed class GpuOperationTests(ITestOutputHelper output)
         OpCase test = OpCases.All.Single(candidate => candidate.Name == name);
         double bound = Math.Max(test.Bound, IsOnTensorCores(name) ? BoundOf(name, precision) : 0);
         using var reference = new CheckedBackend(new ReferenceBackend());
-        using var gpu = new CheckedBackend(new GpuBackend(new PtxDriver()) { Precision = precision });
+        using var gpu = new CheckedBackend(InterpretedGpu.Create(precision: precision));
         double error = Numbers.SquaredError(test.Run(reference), test.Run(gpu));
         output.WriteLine($"{error:G3} of {bound:G3}");
         Assert.True(error <= bound, $"Normalised squared error {error:G3}, allowed {bound:G3}.");
