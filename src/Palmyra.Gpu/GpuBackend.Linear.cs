@@ -81,9 +81,10 @@ internal sealed partial class GpuBackend
                 arguments.AddView(states, most);
                 arguments.AddView(scratch, (long)most * tile);
                 arguments.AddView(ids.Address + (row * sizeof(int)), rows);
-                arguments.AddView(probabilities.Address + ((nint)row * probabilities.Stride * sizeof(float)), (long)rows * probabilities.Stride);
-                arguments.AddView(
-                    best is null ? 0 : Of(best).Address + ((nint)row * probabilities.Stride * sizeof(float)), best is null ? 0 : (long)rows * probabilities.Stride);
+                nint at = (nint)row * probabilities.Stride * sizeof(float);
+                long length = (long)rows * probabilities.Stride;
+                arguments.AddView(probabilities.Address + at, length);
+                arguments.AddView(best is null ? 0 : Of(best).Address + at, best is null ? 0 : length);
                 arguments.Add(first).Add(count).Add(tile).Add(first + count == head.Rows ? 1 : 0).Add(probabilities.Stride);
                 _runtime.Launch(Scoring.Score, new LaunchShape(rows, 1, Scoring.Threads), arguments);
             }

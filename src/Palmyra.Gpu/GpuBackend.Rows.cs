@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.InteropServices;
 using Palmyra.Backends;
 using Palmyra.Gpu.Driver;
@@ -114,7 +115,7 @@ internal sealed partial class GpuBackend
             return known.Table;
         }
 
-        int positions = Math.Max(LeastPositions, lastPosition >= 1 << 30 ? lastPosition + 1 : (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)lastPosition + 1));
+        int positions = Math.Max(LeastPositions, checked((int)BitOperations.RoundUpToPowerOf2((uint)lastPosition + 1)));
         int pairs = dims / 2;
         var values = new float[checked(2 * positions * pairs)];
         for (int pair = 0; pair < pairs; pair++)
