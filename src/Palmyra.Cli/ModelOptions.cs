@@ -15,7 +15,7 @@ internal sealed class ModelOptions
 {
     private static readonly string[] DTypes = ["auto", "f32", "f16", "bf16", "q8", "q4"];
     private static readonly string[] CacheDTypes = ["f32", "f16", "q8"];
-    private static readonly string[] Backends = ["cpu", "reference"];
+    private static readonly string[] Backends = ["cpu", "gpu", "auto", "reference"];
 
     /// <summary>The model: a folder, an id in the local Hugging Face cache, or absent for the model that ships with Palmyra.</summary>
     public Option<string?> Model { get; } = new("--model", "-m")
@@ -32,7 +32,9 @@ internal sealed class ModelOptions
         "--cache-dtype", "How the cache stores keys and values; f16 takes half the memory of f32, q8 about a quarter.", CacheDTypes);
 
     public Option<string> Backend { get; } = CommandOption.Choice(
-        "--backend", "What computes: the fast CPU kernels, or the plain loops that define every operation.", Backends);
+        "--backend",
+        "What computes: the processor, a GPU, auto for a GPU where one can be used, or the plain loops that define every operation.",
+        Backends);
 
     public Option<int?> Threads { get; } = new("--threads")
     {
@@ -71,9 +73,9 @@ internal sealed class ModelOptions
         command.Add(Threads);
         command.Validators.Add(result =>
         {
-            if (result.GetResult(Threads) is not null && result.GetValue(Backend) == "reference")
+            if (result.GetResult(Threads) is not null && result.GetValue(Backend) is ("reference" or "gpu"))
             {
-                result.AddError("--threads is for the cpu backend; the reference backend has one thread.");
+                result.AddError($"--threads is for the cpu backend; found --backend {result.GetValue(Backend)}.");
             }
         });
     }
@@ -135,9 +137,14 @@ internal sealed class ModelOptions
         preset.Runnable ?? throw new UsageException($"{preset.Name} cannot be run. {preset.Note}");
 
     /// <summary>The backend the options name; the caller disposes it.</summary>
-    public IBackend CreateBackend(ParseResult parsed) => new CheckedBackend(parsed.GetValue(Backend) == "reference"
-        ? new ReferenceBackend()
-        : new CpuBackend(new CpuOptions { Threads = ThreadCount(parsed) }));
+    /// <exception cref="BackendException">It is a GPU, and none can be used.</exception>
+    public IBackend CreateBackend(ParseResult parsed) => new CheckedBackend(parsed.GetValue(Backend) switch
+    {
+        "reference" => new ReferenceBackend(),
+        "gpu" => GpuChoice.Open(),
+        "auto" when GpuChoice.TryOpen() is IBackend gpu => gpu,
+        _ => new CpuBackend(new CpuOptions { Threads = ThreadCount(parsed) }),
+    });
 
     /// <summary>The threads of the cpu backend.</summary>
     public int ThreadCount(ParseResult parsed) => parsed.GetValue(Threads) ?? Environment.ProcessorCount;

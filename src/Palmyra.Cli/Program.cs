@@ -17,5 +17,6 @@ var root = new RootCommand("Runs, scores and measures GPT-2, GPT-Neo and GPT-J m
     BenchCommand.Create(),
     QuantizeCommand.Create(),
     CardCommand.Create(),
+    DevicesCommand.Create(),
 };
 return await Invocation.RunAsync(root, args);

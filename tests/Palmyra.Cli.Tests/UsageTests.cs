@@ -7,7 +7,7 @@ namespace Palmyra.Cli.Tests;
 public sealed class UsageTests
 {
     [Theory]
-    [InlineData("A command is missing: generate, embed, tokenize, score, inspect, convert, verify, eval, bench, quantize, card.")]
+    [InlineData("A command is missing: generate, embed, tokenize, score, inspect, convert, verify, eval, bench, quantize, card, devices.")]
     [InlineData("'inspct' is unknown here. Did you mean 'inspect'?", "inspct")]
     [InlineData("'--jsn' is no option of this command. Did you mean '--json'?", "inspect", "--jsn")]
     [InlineData("Did you mean 'gpt-j-6b'?", "inspect", "gpt-j6b")]
@@ -20,7 +20,8 @@ public sealed class UsageTests
     [InlineData("--cache-dtype has no effect where no cache is used.", "generate", "a", "--use-cache", "false", "--cache-dtype", "q8")]
     [InlineData("--top-k was expected to be a whole number; found 'many'.", "generate", "a", "--top-k", "many")]
     [InlineData("--early-stopping was expected to be false, true or never; found 'nevr'. Did you mean 'never'?", "generate", "a", "--early-stopping", "nevr")]
-    [InlineData("--backend was expected to be cpu or reference; found 'gpu'. See", "generate", "a", "--backend", "gpu")]
+    [InlineData("--threads is for the cpu backend", "generate", "a", "--backend", "gpu", "--threads", "2")]
+    [InlineData("--backend was expected to be cpu, gpu, auto or reference; found 'tpu'.", "generate", "a", "--backend", "tpu")]
     [InlineData("Give the prompt as text or by --prompt-ids, not both.", "generate", "a", "--prompt-ids", "1")]
     [InlineData("--prompt-ids holds 4096; the model's ids are 0 to 4095.", "generate", "--prompt-ids", "1,4096")]
     [InlineData("--prompt-ids was expected to be token ids such as 15496,995; found 'x'.", "generate", "--prompt-ids", "1,x")]

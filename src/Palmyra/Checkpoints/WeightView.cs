@@ -46,6 +46,9 @@ public sealed class WeightView
     /// <summary>The format that holds its numbers exactly as they are stored: F32 where its tensors differ in type; 64-bit floats round to it.</summary>
     public MatrixFormat StoredFormat => Array.TrueForAll(_parts, part => part.Format == _parts[0].Format) ? _parts[0].Format : MatrixFormat.F32;
 
+    /// <summary>Whether inputs come first in the file, so that a row is scattered and several neighbouring rows are quicker to read together.</summary>
+    internal bool IsTransposed => Array.Exists(_parts, part => part is FloatPart { ColStride: not 1 });
+
     /// <summary>The panels it is stored in, whole; null if it is stored as floats, or if this is a part of such a matrix or more than one.</summary>
     public PackedMatrix? Packed => _parts is [PackedPart { IsWhole: true } whole] ? whole.Matrix : null;
 

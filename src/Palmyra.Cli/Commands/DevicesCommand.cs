@@ -1,0 +1,122 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using Palmyra.Backends.Cpu;
+using Palmyra.Gpu.Driver;
+
+namespace Palmyra.Cli.Commands;
+
+/// <summary><c>palmyra devices</c>: what this machine can run models on, and why the rest cannot.</summary>
+internal static class DevicesCommand
+{
+    public static Command Create()
+    {
+        Option<bool> json = CommandOption.Json("Write JSON, a line a device.");
+        var command = new Command("devices", "Show what --backend can use here: the processor, GPUs, and why a GPU cannot be used.")
+        {
+            json,
+        };
+        command.SetAction(parsed =>
+        {
+            using var cpu = new CpuBackend();
+            GpuDevices gpus = GpuDevices.Find();
+            if (parsed.GetValue(json))
+            {
+                WriteJson(cpu, gpus);
+            }
+            else
+            {
+                WriteText(Console.Out, cpu, gpus);
+            }
+
+            return ExitCode.Done;
+        });
+        return command;
+    }
+
+    // Of the process: less than the machine's where a container bounds it.
+    private static long CpuMemory => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+
+    private static void WriteText(TextWriter output, CpuBackend cpu, GpuDevices gpus)
+    {
+        Columns.Write(output, "lll", gpus.Found
+            .Select(gpu => new[] { $"gpu {gpu.Index}", Facts(gpu), gpu.Refusal is null ? "can be used" : "cannot be used" })
+            .Prepend(["cpu", $"{cpu.Description}, {Columns.Bytes(CpuMemory)}", "can be used"]));
+        if (gpus.WhyNone.Length > 0)
+        {
+            output.WriteLine(gpus.WhyNone);
+        }
+        else
+        {
+            foreach (FoundGpu gpu in gpus.Found.Where(gpu => gpu.Refusal is not null))
+            {
+                output.WriteLine(gpu.Refusal);
+            }
+        }
+    }
+
+    private static string Facts(FoundGpu gpu) => gpu.Device is not GpuDevice device
+        ? gpu.Name
+        : $"{device.Name}, compute capability {Capability(device)}, {device.Multiprocessors} multiprocessors, "
+            + $"{Columns.Bytes(device.TotalBytes)}, CUDA {Cuda(device)}";
+
+    private static string Capability(GpuDevice device) => string.Create(CultureInfo.InvariantCulture, $"{device.Major}.{device.Minor}");
+
+    private static string Cuda(GpuDevice device) =>
+        string.Create(CultureInfo.InvariantCulture, $"{device.DriverVersion / 1000}.{device.DriverVersion % 1000 / 10}");
+
+    private static void WriteJson(CpuBackend cpu, GpuDevices gpus)
+    {
+        Terminal.Json(writer =>
+        {
+            writer.WriteStartObject();
+            writer.WriteString("device", "cpu");
+            writer.WriteString("description", cpu.Description);
+            writer.WriteNumber("vector_bits", (int)cpu.Width);
+            writer.WriteNumber("threads", cpu.Threads);
+            writer.WriteNumber("memory_bytes", CpuMemory);
+            writer.WriteBoolean("usable", true);
+            writer.WriteEndObject();
+        });
+        foreach (FoundGpu gpu in gpus.Found)
+        {
+            Terminal.Json(writer => WriteJson(writer, gpu));
+        }
+
+        if (gpus.Found.Count == 0)
+        {
+            Terminal.Json(writer =>
+            {
+                writer.WriteStartObject();
+                writer.WriteString("device", "gpu");
+                writer.WriteBoolean("usable", false);
+                writer.WriteString("refusal", gpus.WhyNone);
+                writer.WriteEndObject();
+            });
+        }
+    }
+
+    private static void WriteJson(Utf8JsonWriter writer, FoundGpu gpu)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("device", "gpu");
+        writer.WriteNumber("index", gpu.Index);
+        writer.WriteString("name", gpu.Name);
+        if (gpu.Device is GpuDevice device)
+        {
+            writer.WriteString("compute_capability", Capability(device));
+            writer.WriteNumber("multiprocessors", device.Multiprocessors);
+            writer.WriteNumber("shared_bytes_per_block", device.SharedBytesPerBlock);
+            writer.WriteNumber("memory_bytes", device.TotalBytes);
+            writer.WriteString("driver_cuda", Cuda(device));
+        }
+
+        writer.WriteBoolean("usable", gpu.Refusal is null);
+        if (gpu.Refusal is not null)
+        {
+            writer.WriteString("refusal", gpu.Refusal);
+        }
+
+        writer.WriteEndObject();
+    }
+}

@@ -1,0 +1,39 @@
+using Palmyra.Backends;
+using Palmyra.Diagnostics;
+using Palmyra.Gpu;
+using Palmyra.Gpu.Driver;
+
+namespace Palmyra.Cli;
+
+/// <summary>The GPU that --backend names. Only this and <c>palmyra devices</c> load Palmyra.Gpu: other commands start without it.</summary>
+internal static class GpuChoice
+{
+    /// <summary>Opens the first GPU that can be used.</summary>
+    /// <exception cref="BackendException">There is none, or it does not open; the message says why.</exception>
+    public static IBackend Open()
+    {
+        GpuDevices devices = GpuDevices.Find();
+        return GpuBackends.Create(devices.FirstUsable
+            ?? throw new BackendException($"--backend gpu finds no GPU to use: {devices.WhyNone} See 'palmyra devices'."));
+    }
+
+    /// <summary>Opens the first GPU that can be used; null where there is none, or none that opens.</summary>
+    public static IBackend? TryOpen()
+    {
+        if (GpuDevices.Find().FirstUsable is not GpuDevice device)
+        {
+            return null;
+        }
+
+        try
+        {
+            return GpuBackends.Create(device);
+        }
+        catch (BackendException failure)
+        {
+            // Not silently: whoever has a GPU wants to know why it stands idle.
+            Terminal.Note($"palmyra: note: the cpu runs this. {failure.Message}");
+            return null;
+        }
+    }
+}

@@ -1,0 +1,100 @@
+using System.Reflection;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Palmyra.Gpu.Compilation;
+
+/// <summary>PTX on disk, so that a kernel is compiled once on a machine.</summary>
+/// <remarks>
+/// Only ever a shortcut: a file that is damaged, foreign or unreadable is as good as none, and a folder that cannot be written stays empty.
+/// Files are written beside their name and moved, so that a reader sees a whole one or none. Thread-safe.
+/// </remarks>
+/// <param name="folder">Where the files are; made with the first of them.</param>
+public sealed class PtxCache(string folder)
+{
+    // Raise it when what lies in a file changes.
+    private const string Format = "palmyra-ptx-1";
+
+    /// <summary>Files a folder may hold; every build of the kernels makes new ones, and only the newest half outlives this many.</summary>
+    internal const int MostFiles = 1024;
+
+    /// <summary>Where the files are.</summary>
+    public string Folder { get; } = folder;
+
+    /// <summary>The cache in the user's local application data; null where the user has none.</summary>
+    public static PtxCache? OfUser()
+    {
+        string home = Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify);
+        return home.Length == 0 ? null : new PtxCache(Path.Combine(home, "palmyra", "ptx"));
+    }
+
+    /// <summary>
+    /// What a kernel's file is named after: all that its text depends on, and not the text, whose names carry ids of the order of compiling.
+    /// </summary>
+    /// <remarks>Methods that a kernel calls in yet other assemblies are not seen: kernels keep to their own and ILGPU's.</remarks>
+    internal static string KeyOf(MethodInfo method, int threads, string target, string compiler)
+    {
+        string facts = string.Join('\n', Format, compiler, target, threads, KernelName.Signature(method));
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(facts)));
+    }
+
+    /// <summary>What was written under a key; null if nothing whole is there.</summary>
+    internal (string Entry, string Text)? Read(string key)
+    {
+        try
+        {
+            string file = File.ReadAllText(PathOf(key), Encoding.UTF8);
+            int end = file.IndexOf('\n', StringComparison.Ordinal);
+            string[] head = end < 0 ? [] : file[..end].Split(' ');
+            return head is [Format, string named, string entry, string sum] && named == key && sum == SumOf(entry, file[(end + 1)..])
+                ? (entry, file[(end + 1)..])
+                : null;
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Keeps a kernel's text, if the folder can be written.</summary>
+    internal void Write(string key, string entry, string text)
+    {
+        try
+        {
+            Directory.CreateDirectory(Folder);
+            Trim();
+            string written = Path.Combine(Folder, Path.GetRandomFileName());
+            try
+            {
+                File.WriteAllText(written, $"{Format} {key} {entry} {SumOf(entry, text)}\n{text}", new UTF8Encoding(false));
+                File.Move(written, PathOf(key), overwrite: true);
+            }
+            catch
+            {
+                File.Delete(written);
+                throw;
+            }
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            // Compiled again next time.
+        }
+    }
+
+    private void Trim()
+    {
+        FileInfo[] files = new DirectoryInfo(Folder).GetFiles();
+        if (files.Length >= MostFiles)
+        {
+            foreach (FileInfo old in files.OrderByDescending(file => file.LastWriteTimeUtc).Skip(MostFiles / 2))
+            {
+                old.Delete();
+            }
+        }
+    }
+
+    private string PathOf(string key) => Path.Combine(Folder, key + ".ptx");
+
+    private static string SumOf(string entry, string text) =>
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{entry}\n{text}")));
+}

@@ -1,0 +1,19 @@
+using Palmyra.Backends;
+using Palmyra.Diagnostics;
+using Palmyra.Gpu.Driver;
+
+namespace Palmyra.Gpu;
+
+/// <summary>Makes the backend that runs on a GPU.</summary>
+public static class GpuBackends
+{
+    /// <summary>Opens a device as a backend; the caller disposes it.</summary>
+    /// <param name="device">One that <see cref="GpuDevices.Find()"/> found usable.</param>
+    /// <exception cref="BackendException">The device cannot be opened.</exception>
+    public static IBackend Create(GpuDevice device)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+
+        return new CheckedBackend(new GpuBackend(new CudaDriver(device)));
+    }
+}

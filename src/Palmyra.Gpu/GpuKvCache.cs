@@ -1,0 +1,61 @@
+using Palmyra.Backends;
+using Palmyra.Gpu.Driver;
+
+namespace Palmyra.Gpu;
+
+/// <summary>Keys and values in device memory.</summary>
+/// <remarks>
+/// <code>
+/// numbers [layer][page][keys, values][head][slot][eights of numbers]   zeros behind a head's last number, up to a multiple of eight
+/// scales  [layer][page][keys, values][head][slot] floats               of Q8 only
+/// </code>
+/// So the keys of a page and head lie in a run, the kernels read them in pieces of 16 bytes, and a page is one run in each layer.
+/// </remarks>
+internal sealed class GpuKvCache : KvCache
+{
+    private readonly DevicePiece _numbers;
+    private readonly DevicePiece? _scales;
+
+    public GpuKvCache(int layers, int heads, int headDim, int pages, int pageSize, CacheFormat format, DeviceMemory memory, IGpuDriver driver)
+        : base(layers, heads, headDim, pages, pageSize, format)
+    {
+        // Kernels number the heads' rows of a layer with 32 bits.
+        PageRows = checked(2 * heads * pageSize);
+        _ = checked(PageRows * pages);
+        int eights = (headDim + 7) / 8;
+        PageBytes = (long)PageRows * eights * (format switch { CacheFormat.F32 => 32, CacheFormat.F16 => 16, _ => 8 });
+        _numbers = memory.Allocate(checked(layers * pages * PageBytes));
+        driver.Clear(_numbers.Address, _numbers.Bytes);
+        if (format == CacheFormat.Q8)
+        {
+            PageScaleBytes = (long)PageRows * sizeof(float);
+            _scales = memory.Allocate(layers * pages * PageScaleBytes);
+            driver.Clear(_scales.Address, _scales.Bytes);
+        }
+    }
+
+    /// <summary>Rows of a page in one layer: keys and values of each head and slot.</summary>
+    public int PageRows { get; }
+
+    /// <summary>Bytes of a page's numbers in one layer.</summary>
+    public long PageBytes { get; }
+
+    /// <summary>Bytes of a page's scales in one layer; 0 if there are none.</summary>
+    public long PageScaleBytes { get; }
+
+    /// <inheritdoc/>
+    public override long Bytes => _numbers.Bytes + (_scales?.Bytes ?? 0);
+
+    /// <summary>Where a layer's numbers lie.</summary>
+    public nint Numbers(int layer) => _numbers.Address + (nint)(layer * Pages * PageBytes);
+
+    /// <summary>Where a layer's scales lie; 0 if there are none.</summary>
+    public nint Scales(int layer) => _scales is null ? 0 : _scales.Address + (nint)(layer * Pages * PageScaleBytes);
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        _numbers.Dispose();
+        _scales?.Dispose();
+    }
+}

@@ -1,0 +1,241 @@
+using ILGPU;
+using ILGPU.Runtime.Cuda;
+
+namespace Palmyra.Gpu.Kernels;
+
+// y = activation(x·wᵀ + bias) + residual for many rows of x, on tensor cores: prefill.
+//
+// A block makes Size x Size numbers of y (rows x outputs), 32 inputs a step. mma.sync multiplies 16-bit floats exactly and adds them to 32-bit
+// sums. The inputs were rounded to 16 bits by GemmRows, with a factor for each row; weights are
+//
+//   BF16   multiplied as they are, by inputs rounded to brain floats: 8 bits, an error of up to 2^-8
+//   F16    multiplied as they are, by inputs rounded to halves: 11 bits, up to 2^-11
+//   Q8, Q4 widened to halves when they are in shared memory (GemmWidening). The other way, to multiply the integers and apply the scales to
+//          sums of 32 inputs, would be exact, but takes as many registers again as the sums of a warp's row of tiles and an operation a
+//          number of y and group; and beside the error that Q8 has, up to 2^-8 of a group's largest number, 2^-11 does not show.
+//
+// Exact products run over the inputs more than once, as if the matrices were longer:
+//
+//   pass 0   rounded inputs · (rounded) weights
+//   pass 1   what the inputs' rounding left over · (rounded) weights
+//   pass 2   rounded inputs · what the weights' rounding left over: Q8 and Q4
+//
+// What no pass has is at most 2^-16 of a product (BF16) or 2^-21.
+//
+// Shared memory. Stages form a ring; step i lives in stage i % 4 and is copied while the three before it are computed with:
+//
+//   stage    inputs  [row of the tile]    32 x 16 bits = 64 bytes, four pieces of 16
+//            weights [output of the tile] the same; Q8 and Q4 instead [thread] 16 or 8 bytes of integers
+//   widened  Q8 and Q4: weights of two steps, [i % 2][output of the tile] 64 bytes
+//   sums     after the last step, over all of it: [row][Size + 8] floats
+//
+// Two rows fill the 32 banks, so piece p of row r lies at place p ^ (r/2 % 4): any eight rows that ldmatrix reads together, piece p of rows
+// 8j .. 8j+7, lie in eight different places of the 128 bytes.
+//
+//   r  0: 0 1 2 3   1: 0 1 2 3          The second 16 inputs, pieces 2 and 3, are at the first's address with bit 5 turned.
+//   r  2: 1 0 3 2   3: 1 0 3 2
+//   r  4: 2 3 0 1   5: 2 3 0 1          The eight floats behind each row of sums move the next row by 8 banks, so that pairs of four rows,
+//   r  6: 3 2 1 0   7: 3 2 1 0          which half a warp stores, do not meet.
+//
+// A step: wait for its copies (the thread's own); widen; barrier, after which everybody's copies and widened numbers are there and everybody
+// is done with the step before; start copies for the step after the next two, into the stage of the step before; multiply. Every iteration
+// closes a group of copies, be it empty, so that "all but two" always means the step's own. The first three iterations only copy.
+//
+// Tails: rows and outputs beyond the last and pieces beyond the last input are copied as zeros, without reading (source size 0); results
+// there are not stored. GemmRows has put zeros behind the last input within its piece, as GpuMatrix has behind the weights.
+//
+// Order of additions: within 16 inputs the hardware's; then by 16 inputs ascending, pass by pass; with a split, GemmSums adds the parts in
+// order. The same shapes give the same bits each time, but another number of rows may choose another tile or split (GemmPlan).
+//
+// Per step and block of 128 x 128: 16 KB read from the level-2 cache (BF16), 2·128·128·32 operations, 32 mma and 12 ldmatrix a warp.
+// Meant for at most 128 registers a thread, that is two blocks of 256 threads a multiprocessor with 136 KB of shared memory: an estimate, as
+// only NVIDIA's assembler knows the registers. Nothing here has been timed or run on a GPU; the interpreter of PTX in the tests ran all of it.
+internal static class GemmTensorCores
+{
+    /// <summary>Inputs of a step, and of a group of Q8 and Q4.</summary>
+    public const int Step = 32;
+
+    /// <summary>Steps in shared memory at a time; a power of two.</summary>
+    public const int Stages = 4;
+
+    /// <summary>Floats behind a row of sums in shared memory.</summary>
+    public const int Gap = 8;
+
+    private const int RowBytes = 2 * Step;
+
+    /// <summary>Bytes of dynamic shared memory a block takes.</summary>
+    public static int SharedBytes<TTile, TWeights>()
+        where TTile : struct, IGemmTile
+        where TWeights : struct, IGemmWeights
+    {
+        int widened = TWeights.IsQuantized ? 2 * TTile.Size * RowBytes : 0;
+        return Math.Max((Stages * StageBytes<TTile, TWeights>()) + widened, TTile.Size * (TTile.Size + Gap) * sizeof(float));
+    }
+
+    /// <summary>The kernel: blocks rows/Size x (splits · outputs/Size), 2·Size threads.</summary>
+    /// <param name="y">Results; with a split [part][row][output], without bias and so on, which GemmSums sees to.</param>
+    /// <param name="x">Address of the inputs as GemmRows made them.</param>
+    /// <param name="factors">The rows' factors.</param>
+    /// <param name="w">Address of the weights.</param>
+    /// <param name="scales">Address of the scales, of Q8 and Q4.</param>
+    /// <param name="bias">One an output, or empty.</param>
+    /// <param name="residual">As <paramref name="y"/>, which it may be, or empty.</param>
+    /// <param name="rows">Rows.</param>
+    /// <param name="outputs">Outputs.</param>
+    /// <param name="inputs">Inputs.</param>
+    /// <param name="scaleStride">Scales from an output's to the next's.</param>
+    /// <param name="stride">Numbers from a row of y to the next.</param>
+    /// <param name="passes">1 for rounded products; for exact ones 2, of Q8 and Q4 3.</param>
+    /// <param name="splits">Blocks that share the inputs of a piece of y, each a run of steps.</param>
+    /// <param name="activation">Applied before the residual is added.</param>
+    public static void Multiply<TTile, TWeights>(
+        ArrayView<float> y, long x, ArrayView<float> factors, long w, long scales, ArrayView<float> bias, ArrayView<float> residual,
+        int rows, int outputs, int inputs, int scaleStride, int stride, int passes, int splits, int activation)
+        where TTile : struct, IGemmTile
+        where TWeights : struct, IGemmWeights
+    {
+        ArrayView<float> sums = SharedMemory.GetDynamic<float>();
+        int thread = Group.IdxX;
+        int split = Grid.IdxY % splits;
+        int firstRow = Grid.IdxX * TTile.Size;
+        int firstOutput = (Grid.IdxY / splits) * TTile.Size;
+        int depth = (inputs + Step - 1) >> 5;
+        int pieces = (inputs + 7) >> 3;
+        int first = (int)((long)depth * passes * split / splits);
+        int end = (int)((long)depth * passes * (split + 1) / splits);
+        CudaAsm.Emit(GemmText.Declare);
+        TWeights.Declare();
+        TTile.Clear();
+
+        // What the thread copies: piece thread % 4 of rows thread/4 and Size/2 further, of the inputs and of 16-bit weights alike.
+        int row = thread >> 2;
+        int piece = thread & 3;
+        uint target = (uint)((row * RowBytes) + ((piece ^ ((row >> 1) & 3)) << 4));
+        long fromX = x + ((((long)(firstRow + row) * pieces) + piece) << 4);
+        long fromW = w + ((((long)(firstOutput + row) * pieces) + piece) << 4);
+        long half = (long)(TTile.Size / 2) * pieces << 4;
+        int rows0 = firstRow + row < rows ? 16 : 0;
+        int rows1 = firstRow + row + (TTile.Size / 2) < rows ? 16 : 0;
+        int outputs0 = firstOutput + row < outputs ? 16 : 0;
+        int outputs1 = firstOutput + row + (TTile.Size / 2) < outputs ? 16 : 0;
+
+        // Or, of Q8 and Q4, half thread % 2 of the group of output thread/2.
+        int output = thread >> 1;
+        int eight = TWeights.FirstEight(output, thread & 1);
+        uint widened = (uint)((output * RowBytes) + ((eight ^ ((output >> 1) & 3)) << 4));
+        uint integers = (uint)(thread * (TWeights.GroupBytes / 2));
+        long fromQ = w + ((long)(firstOutput + output) * depth * TWeights.GroupBytes) + ((thread & 1) * (TWeights.GroupBytes / 2));
+        int outputsQ = firstOutput + output < outputs ? TWeights.GroupBytes / 2 : 0;
+        long fromScales = scales + ((long)IntrinsicMath.Min(firstOutput + output, outputs - 1) * scaleStride * 2);
+
+        // What its lane names to ldmatrix: a row of the warp's inputs and a row of its weights; see GemmText.
+        int lane = thread & 31;
+        int warpRow = (thread >> 5) / (TTile.Size / 32) * (TTile.Size / 2);
+        int warpOutput = (thread >> 5) % (TTile.Size / 32) * 32;
+        int swizzle = (lane >> 1) & 3;
+        uint a = (uint)(((warpRow + (lane & 15)) * RowBytes) + (((lane >> 4) ^ swizzle) << 4));
+        uint b = (uint)(((warpOutput + (lane & 7) + ((lane >> 4) << 3)) * RowBytes) + ((((lane >> 3) & 1) ^ swizzle) << 4));
+
+        for (int i = first - (Stages - 1); i < end; i++)
+        {
+            if (i >= first)
+            {
+                CudaAsm.Emit(GemmText.WaitForOldest);
+                if (TWeights.IsQuantized)
+                {
+                    TWeights.Widen(
+                        WeightStage<TTile, TWeights>(i) + integers, WidenedStage<TTile, TWeights>(i) + widened, output, i >= 2 * depth);
+                }
+
+                Group.Barrier();
+            }
+
+            int next = i + Stages - 1;
+            if (next < end)
+            {
+                int k = StepOf(next, depth);
+                long at = fromX + ((long)k * RowBytes) + (next - k == depth ? (long)rows * pieces << 4 : 0);
+                uint stage = Stage<TTile, TWeights>(next) + target;
+                int present = (k << 2) + piece < pieces ? 16 : 0;
+                CudaAsm.Emit(GemmText.Copy16, stage, at, rows0 & present);
+                CudaAsm.Emit(GemmText.Copy16, stage + (uint)(TTile.Size / 2 * RowBytes), at + half, rows1 & present);
+                if (TWeights.IsQuantized)
+                {
+                    TWeights.Copy(WeightStage<TTile, TWeights>(next) + integers, fromQ + ((long)k * TWeights.GroupBytes), outputsQ);
+                }
+                else
+                {
+                    at = fromW + ((long)k * RowBytes);
+                    stage = WeightStage<TTile, TWeights>(next) + target;
+                    CudaAsm.Emit(GemmText.Copy16, stage, at, outputs0 & present);
+                    CudaAsm.Emit(GemmText.Copy16, stage + (uint)(TTile.Size / 2 * RowBytes), at + half, outputs1 & present);
+                }
+            }
+
+            CudaAsm.Emit(GemmText.Commit);
+
+            // A scale is loaded one step ahead, into the register that the widening has just read.
+            if (TWeights.IsQuantized && i + 1 >= first && i + 1 < end)
+            {
+                TWeights.LoadScale(fromScales + (2L * StepOf(i + 1, depth)));
+            }
+
+            if (i >= first)
+            {
+                uint inputStage = Stage<TTile, TWeights>(i);
+                uint weightStage = TWeights.IsQuantized ? WidenedStage<TTile, TWeights>(i) : WeightStage<TTile, TWeights>(i);
+                TTile.Fetch(inputStage + a, weightStage + b);
+                TTile.Multiply<TWeights>();
+                TTile.Fetch(inputStage + (a ^ 32u), weightStage + (b ^ 32u));
+                TTile.Multiply<TWeights>();
+            }
+        }
+
+        // The sums take the stages' place when all copies have come and all warps have read them.
+        CudaAsm.Emit(GemmText.WaitForAll);
+        Group.Barrier();
+        int pitch = TTile.Size + Gap;
+        uint place = (uint)((((warpRow + (lane >> 2)) * pitch) + warpOutput + ((lane & 3) << 1)) * sizeof(float));
+        TTile.Store(place, (uint)(8 * pitch * sizeof(float)));
+        Group.Barrier();
+
+        // A thread has one output and every second row; a warp's stores lie side by side.
+        int column = thread & (TTile.Size - 1);
+        if (firstOutput + column < outputs)
+        {
+            float add = bias.Length > 0 ? bias[firstOutput + column] : 0;
+            int last = IntrinsicMath.Min(TTile.Size, rows - firstRow);
+            for (int r = thread / TTile.Size; r < last; r += 2)
+            {
+                float value = (sums[(r * pitch) + column] * factors[firstRow + r]) + add;
+                value = Activating.Apply(activation, value);
+                long at = (((((long)split * rows) + firstRow + r) * stride) + firstOutput) + column;
+                y[at] = residual.Length > 0 ? value + residual[at] : value;
+            }
+        }
+    }
+
+    // The step of the matrices that a step of all passes is.
+    private static int StepOf(int step, int depth)
+    {
+        int k = step < depth ? step : step - depth;
+        return k < depth ? k : k - depth;
+    }
+
+    private static int StageBytes<TTile, TWeights>()
+        where TTile : struct, IGemmTile
+        where TWeights : struct, IGemmWeights => TTile.Size * (RowBytes + TWeights.GroupBytes);
+
+    private static uint Stage<TTile, TWeights>(int step)
+        where TTile : struct, IGemmTile
+        where TWeights : struct, IGemmWeights => (uint)((step & (Stages - 1)) * StageBytes<TTile, TWeights>());
+
+    private static uint WeightStage<TTile, TWeights>(int step)
+        where TTile : struct, IGemmTile
+        where TWeights : struct, IGemmWeights => Stage<TTile, TWeights>(step) + (uint)(TTile.Size * RowBytes);
+
+    private static uint WidenedStage<TTile, TWeights>(int step)
+        where TTile : struct, IGemmTile
+        where TWeights : struct, IGemmWeights =>
+            (uint)((Stages * StageBytes<TTile, TWeights>()) + ((step & 1) * TTile.Size * RowBytes));
+}

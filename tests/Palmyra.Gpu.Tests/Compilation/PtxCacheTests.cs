@@ -1,0 +1,150 @@
+using Palmyra.Gpu.Compilation;
+using Palmyra.Gpu.Driver;
+
+using Xunit;
+
+namespace Palmyra.Gpu.Tests.Compilation;
+
+/// <summary>The disk saves compiling, and never gives what is not the kernel.</summary>
+public sealed class PtxCacheTests : IDisposable
+{
+    private readonly string _folder = Path.Combine(Path.GetTempPath(), "palmyra-" + Path.GetRandomFileName());
+
+    public void Dispose()
+    {
+        if (Directory.Exists(_folder))
+        {
+            Directory.Delete(_folder, recursive: true);
+        }
+    }
+
+    [Fact]
+    public void A_second_process_compiles_nothing()
+    {
+        using KernelCompiler first = Compiler();
+        PtxKernel saxpy = first.Compile(Kernels.Saxpy, 256);
+        PtxKernel two = first.Compile(Kernels.Scale<Kernels.Two>, 64);
+        Assert.Equal(2, first.Compiled);
+        Assert.Equal(2, Directory.GetFiles(_folder).Length);
+
+        // In another order, in which ILGPU would write other names.
+        using KernelCompiler second = Compiler();
+        Assert.Equal(two, second.Compile(Kernels.Scale<Kernels.Two>, 64));
+        Assert.Equal(saxpy, second.Compile(Kernels.Saxpy, 256));
+        Assert.Equal(0, second.Compiled);
+    }
+
+    [Fact]
+    public void Everything_the_text_depends_on_is_in_the_key()
+    {
+        using KernelCompiler compiler = Compiler();
+        compiler.Compile(Kernels.Saxpy, 256);
+        compiler.Compile(Kernels.Saxpy, 128);
+        compiler.Compile(Kernels.Saxpy, 256, "sm_90");
+        compiler.Compile(Kernels.Scale<Kernels.Two>, 64);
+        compiler.Compile(Kernels.Scale<Kernels.Three>, 64);
+        Assert.Equal(5, Directory.GetFiles(_folder).Length);
+
+        string key = PtxCache.KeyOf(((Delegate)Kernels.Saxpy).Method, 256, "sm_80", "ILGPU 1");
+        Assert.NotEqual(key, PtxCache.KeyOf(((Delegate)Kernels.Saxpy).Method, 256, "sm_80", "ILGPU 2"));
+        Assert.Contains(
+            typeof(Kernels).Module.ModuleVersionId.ToString("N"), KernelName.Signature(((Delegate)Kernels.Saxpy).Method), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("empty")]
+    [InlineData("cut")]
+    [InlineData("changed")]
+    [InlineData("foreign")]
+    [InlineData("binary")]
+    [InlineData("other key")]
+    [InlineData("other entry")]
+    public void A_damaged_file_is_compiled_and_written_again(string damage)
+    {
+        PtxKernel kernel;
+        using (KernelCompiler first = Compiler())
+        {
+            kernel = first.Compile(Kernels.Saxpy, 256);
+        }
+
+        string file = Directory.GetFiles(_folder).Single();
+        string whole = File.ReadAllText(file);
+        switch (damage)
+        {
+            case "empty":
+                File.WriteAllText(file, "");
+                break;
+            case "cut":
+                File.WriteAllText(file, whole[..(whole.Length / 2)]);
+                break;
+            case "changed":
+                File.WriteAllText(file, whole.Replace("add.f32", "sub.f32", StringComparison.Ordinal));
+                break;
+            case "foreign":
+                File.WriteAllText(file, "// not ours\n" + whole[(whole.IndexOf('\n', StringComparison.Ordinal) + 1)..]);
+                break;
+            case "binary":
+                File.WriteAllBytes(file, [0, 255, 254, 10, 0]);
+                break;
+            case "other key":
+                File.WriteAllText(file, whole.Replace(Path.GetFileNameWithoutExtension(file), new string('0', 64), StringComparison.Ordinal));
+                break;
+            case "other entry":
+                File.WriteAllText(file, whole.Replace("Kernel_Saxpy ", "Kernel_Other ", StringComparison.Ordinal));
+                break;
+        }
+
+        using KernelCompiler second = Compiler();
+        PtxKernel again = second.Compile(Kernels.Saxpy, 256);
+        Assert.Equal((1, kernel.Entry), (second.Compiled, again.Entry));
+        Assert.EndsWith(again.Text, File.ReadAllText(Directory.GetFiles(_folder).Single()), StringComparison.Ordinal);
+        using KernelCompiler third = Compiler();
+        Assert.Equal(again, third.Compile(Kernels.Saxpy, 256));
+        Assert.Equal(0, third.Compiled);
+    }
+
+    [Fact]
+    public void A_folder_that_cannot_be_written_costs_only_time()
+    {
+        // A file where the folder should be.
+        File.WriteAllText(_folder, "");
+        try
+        {
+            using KernelCompiler compiler = Compiler();
+            Assert.Equal("Saxpy", compiler.Compile(Kernels.Saxpy, 256).Name);
+        }
+        finally
+        {
+            File.Delete(_folder);
+        }
+    }
+
+    [Fact]
+    public void Old_builds_do_not_pile_up()
+    {
+        Directory.CreateDirectory(_folder);
+        for (int i = 0; i < PtxCache.MostFiles; i++)
+        {
+            string file = Path.Combine(_folder, $"{i}.ptx");
+            File.WriteAllText(file, "");
+            File.SetLastWriteTimeUtc(file, DateTime.UnixEpoch.AddDays(i));
+        }
+
+        using KernelCompiler compiler = Compiler();
+        compiler.Compile(Kernels.Saxpy, 256);
+        Assert.Equal((PtxCache.MostFiles / 2) + 1, Directory.GetFiles(_folder).Length);
+        Assert.False(File.Exists(Path.Combine(_folder, "511.ptx")));
+        Assert.True(File.Exists(Path.Combine(_folder, "512.ptx")));
+    }
+
+    [Fact]
+    public void The_users_cache_has_a_place_of_its_own()
+    {
+        if (PtxCache.OfUser() is PtxCache cache)
+        {
+            Assert.EndsWith(Path.Combine("palmyra", "ptx"), cache.Folder, StringComparison.Ordinal);
+        }
+    }
+
+    private KernelCompiler Compiler() => new(new PtxCache(_folder));
+}

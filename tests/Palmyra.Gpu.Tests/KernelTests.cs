@@ -1,0 +1,61 @@
+using System.Reflection;
+using Palmyra.Gpu.Compilation;
+using Palmyra.Gpu.Kernels;
+
+namespace Palmyra.Gpu.Tests;
+
+/// <summary>Every kernel compiles, and keeps its numbers in registers.</summary>
+public sealed class KernelTests
+{
+    private static readonly Type[] Weights = [typeof(F32Weights), typeof(F16Weights), typeof(BF16Weights), typeof(Q8Weights), typeof(Q4Weights)];
+
+    private static readonly Type[] Rows =
+    [
+        typeof(OneRow), typeof(Pair<OneRow>), typeof(Pair<Pair<OneRow>>), typeof(Pair<Pair<Pair<OneRow>>>), typeof(Pair<Pair<Pair<Pair<OneRow>>>>),
+    ];
+
+    private static readonly Type[][] Numbers =
+    [
+        [typeof(F32Numbers), typeof(Float4)], [typeof(F16Numbers), typeof(Word4)], [typeof(Q8Numbers), typeof(Word2)],
+    ];
+
+    [Fact]
+    public void Kernels_compile_without_local_memory()
+    {
+        using var compiler = new KernelCompiler();
+        int compiled = 0;
+        foreach (MethodInfo kernel in Kernels())
+        {
+            PtxText facts = PtxText.Read(compiler.Compile(kernel, 128).Text);
+            Assert.True(facts.LocalBytes == 0, $"{kernel.DeclaringType!.Name}.{kernel.Name} has {facts.LocalBytes} bytes of local memory.");
+            Assert.True(facts.SharedBytes <= 48 << 10, $"{kernel.DeclaringType!.Name}.{kernel.Name} has {facts.SharedBytes} bytes of shared memory.");
+            compiled++;
+        }
+
+        Assert.True(compiled >= 40, $"{compiled} kernels were found.");
+    }
+
+    // What the backend starts: public methods of the kernels' classes without a result, whose parameters begin with a view.
+    private static IEnumerable<MethodInfo> Kernels() =>
+        from type in new[]
+        {
+            typeof(Activating), typeof(Normalizing), typeof(LookingUp), typeof(Rotating), typeof(Caching), typeof(Gemv), typeof(TiledLinear),
+            typeof(PrefillAttention), typeof(DecodeAttention), typeof(Scoring),
+        }
+        from method in type.GetMethods(BindingFlags.Static | BindingFlags.Public | BindingFlags.DeclaredOnly)
+        where method.ReturnType == typeof(void) && method.Name != nameof(Caching.Write)
+        from kernel in Closed(method)
+        select kernel;
+
+    private static IEnumerable<MethodInfo> Closed(MethodInfo method)
+    {
+        string[] names = [.. method.GetGenericArguments().Select(argument => argument.Name)];
+        return names switch
+        {
+            [] => [method],
+            ["TWeights"] => Weights.Select(weights => method.MakeGenericMethod(weights)),
+            ["TWeights", "TRows"] => Weights.SelectMany(weights => Rows.Select(rows => method.MakeGenericMethod(weights, rows))),
+            _ => Numbers.Select(numbers => method.MakeGenericMethod(numbers)),
+        };
+    }
+}

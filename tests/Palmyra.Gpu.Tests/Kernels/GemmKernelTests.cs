@@ -1,0 +1,55 @@
+using Palmyra.Backends;
+using Palmyra.Gpu.Compilation;
+using Palmyra.Gpu.Driver;
+using Palmyra.Gpu.Kernels;
+
+namespace Palmyra.Gpu.Tests.Kernels;
+
+/// <summary>What the GEMM kernels' PTX says about itself.</summary>
+public sealed class GemmKernelTests : IDisposable
+{
+    private readonly KernelCompiler _compiler = new();
+
+    public void Dispose() => _compiler.Dispose();
+
+    [Theory]
+    [InlineData(MatrixFormat.BF16)]
+    [InlineData(MatrixFormat.F16)]
+    [InlineData(MatrixFormat.Q8)]
+    [InlineData(MatrixFormat.Q4)]
+    public void Products_keep_their_numbers_in_registers(MatrixFormat format)
+    {
+        Check(Gemm.Kernel<LargeTile>(format), LargeTile.Size);
+        Check(Gemm.Kernel<SmallTile>(format), SmallTile.Size);
+
+        void Check((Delegate Kernel, int SharedBytes) product, int size)
+        {
+            PtxKernel kernel = _compiler.Compile(product.Kernel, 2 * size);
+            if (Environment.GetEnvironmentVariable("DUMP") is string folder)
+            {
+                File.WriteAllText(Path.Combine(folder, kernel.Name + ".ptx"), kernel.Text);
+            }
+
+            PtxText text = PtxText.Read(kernel.Text);
+            Assert.Equal((0, 0, true), (text.LocalBytes, text.SharedBytes, text.UsesDynamicShared));
+            Assert.InRange(text.NamedRegisters, 1, 112);
+
+            // Two blocks of large tiles, five of small ones, on a multiprocessor of compute capability 8.0 (164 KB, 1 KB of it a block's own).
+            Assert.InRange(product.SharedBytes, 1, (size == LargeTile.Size ? 81 : 31 + 1) << 10);
+        }
+    }
+
+    [Fact]
+    public void Rounding_and_sums_need_no_local_memory()
+    {
+        foreach (PtxKernel kernel in (ReadOnlySpan<PtxKernel>)
+            [
+                _compiler.Compile(GemmRows.Round<BrainNumber>, GemmRows.Threads),
+                _compiler.Compile(GemmRows.Round<HalfNumber>, GemmRows.Threads),
+                _compiler.Compile(GemmSums.Add, GemmSums.Threads),
+            ])
+        {
+            Assert.Equal(0, PtxText.Read(kernel.Text).LocalBytes);
+        }
+    }
+}

@@ -1,0 +1,136 @@
+using Palmyra.Backends;
+using Palmyra.Gpu.Kernels;
+using Palmyra.Testing.Ptx;
+
+namespace Palmyra.Gpu.Tests.Kernels;
+
+/// <summary>Products on tensor cores, interpreted, against sums in double precision.</summary>
+public sealed class GemmProductTests
+{
+    public static TheoryData<MatrixFormat, int, int, int> Shapes
+    {
+        get
+        {
+            var data = new TheoryData<MatrixFormat, int, int, int>();
+            foreach (MatrixFormat format in (ReadOnlySpan<MatrixFormat>)[MatrixFormat.BF16, MatrixFormat.F16, MatrixFormat.Q8, MatrixFormat.Q4])
+            {
+                foreach ((int rows, int outputs, int inputs) in (ReadOnlySpan<(int, int, int)>)
+                    [(1, 1, 1), (5, 3, 7), (17, 64, 32), (64, 65, 40), (65, 64, 129), (128, 128, 96), (130, 129, 33), (200, 150, 300)])
+                {
+                    data.Add(format, rows, outputs, inputs);
+                }
+            }
+
+            return data;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void Every_shape_and_format_is_right(MatrixFormat format, int rows, int outputs, int inputs)
+    {
+        foreach (GemmPrecision precision in Enum.GetValues<GemmPrecision>())
+        {
+            foreach (int size in (ReadOnlySpan<int>)[64, 128])
+            {
+                using var run = new GemmRun { Shape = new GemmShape(format, rows, outputs, inputs, precision), Size = size };
+                Assert.InRange(run.Error(), 0, 1);
+                Assert.True(run.IsSurroundingKept);
+                Assert.Equal(0, run.Product.BankConflicts);
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData(MatrixFormat.BF16)]
+    [InlineData(MatrixFormat.F16)]
+    [InlineData(MatrixFormat.Q8)]
+    [InlineData(MatrixFormat.Q4)]
+    public void Inputs_may_be_split_among_blocks(MatrixFormat format)
+    {
+        foreach (GemmPrecision precision in Enum.GetValues<GemmPrecision>())
+        {
+            using var run = new GemmRun
+            {
+                Shape = new GemmShape(format, 33, 70, 260, precision), Splits = 4, HasBias = true, HasResidual = true, Activation = Activation.Silu,
+            };
+            Assert.InRange(run.Error(), 0, 1);
+            Assert.True(run.IsSurroundingKept);
+        }
+    }
+
+    [Theory]
+    [InlineData(Activation.None)]
+    [InlineData(Activation.GeluTanh)]
+    [InlineData(Activation.GeluErf)]
+    [InlineData(Activation.QuickGelu)]
+    [InlineData(Activation.Relu)]
+    [InlineData(Activation.Silu)]
+    [InlineData(Activation.Tanh)]
+    public void Bias_activation_and_residual_follow(Activation activation)
+    {
+        foreach ((bool residual, bool inPlace) in (ReadOnlySpan<(bool, bool)>)[(false, false), (true, false), (true, true)])
+        {
+            using var run = new GemmRun
+            {
+                Shape = new GemmShape(MatrixFormat.F16, 20, 70, 64, GemmPrecision.Exact), HasBias = true, HasResidual = residual, InPlace = inPlace,
+                Activation = activation,
+            };
+            Assert.InRange(run.Error(), 0, 1);
+            Assert.True(run.IsSurroundingKept);
+        }
+    }
+
+    [Theory]
+    [InlineData(MatrixFormat.BF16)]
+    [InlineData(MatrixFormat.F16)]
+    [InlineData(MatrixFormat.Q8)]
+    public void Rows_of_any_size_keep_their_digits(MatrixFormat format)
+    {
+        foreach (GemmPrecision precision in Enum.GetValues<GemmPrecision>())
+        {
+            // Far beyond what a half can hold on either side; sums stay within a float.
+            using var run = new GemmRun { Shape = new GemmShape(format, 9, 24, 70, precision), RowScales = [1e6f, 1e-9f, 1, 1e30f, 1e-30f, 0] };
+            Assert.InRange(run.Error(), 0, 1);
+        }
+    }
+
+    [Fact]
+    public void A_step_takes_the_operations_it_should()
+    {
+        using var run = new GemmRun { Shape = new GemmShape(MatrixFormat.BF16, 256, 128, 64, GemmPrecision.Rounded), Size = 128 };
+        Assert.InRange(run.Error(), 0, 1);
+        Assert.Equal(256L * 128 * 64 / (16 * 8 * 16), run.Product.TensorOperations);
+
+        // Reads of a row's factor are shared by a warp, so they count for more than they move.
+        Assert.InRange(run.Product.ReadEfficiency, 1, 4);
+        Assert.Equal(1, run.Product.WriteEfficiency);
+    }
+
+    [Theory]
+    [InlineData(MatrixFormat.BF16, "cp.async.wait_group 2;", "cp.async.wait_group 3;", "has waited for the cp.async that writes it")]
+    [InlineData(MatrixFormat.Q8, "cp.async.wait_group 2;", "cp.async.wait_group 3;", "has waited for the cp.async that writes it")]
+    [InlineData(MatrixFormat.BF16, "bar.sync\t0;", "", "without a barrier")]
+    [InlineData(MatrixFormat.Q4, "bar.sync\t0;", "", "without a barrier")]
+    public void A_missing_wait_or_barrier_is_refused(MatrixFormat format, string right, string wrong, string reason)
+    {
+        using var run = new GemmRun
+        {
+            Shape = new GemmShape(format, 64, 64, 256, GemmPrecision.Rounded), Edit = text => text.Replace(right, wrong, StringComparison.Ordinal),
+        };
+        Assert.Contains(reason, Assert.Throws<PtxFailure>(() => run.Error()).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("{a0, a1, a2, a3}, {b0, b1}", "{a0, a1, a2, a3}, {b1, b0}")]
+    [InlineData("{a0, a1, a2, a3}, {b0, b1}", "{a0, a2, a1, a3}, {b0, b1}")]
+    [InlineData("{w0, w1, w2, w3};", "{w1, w0, w2, w3};")]
+    public void A_swapped_fragment_gives_wrong_numbers(string right, string wrong)
+    {
+        using var run = new GemmRun
+        {
+            Shape = new GemmShape(MatrixFormat.Q8, 64, 64, 64, GemmPrecision.Rounded), Edit = text => text.Replace(right, wrong, StringComparison.Ordinal),
+        };
+        Assert.True(run.Error() > 10);
+    }
+}
