@@ -1,3 +1,4 @@
+using System.Numerics;
 using Palmyra.Backends;
 using Palmyra.Gpu.Driver;
 
@@ -62,8 +63,11 @@ internal static class Gemm
         arguments.Add((long)operands.W).Add((long)operands.Scales);
         AddView(ref arguments, whole ? operands.Bias : 0, shape.Outputs);
         AddView(ref arguments, whole ? operands.Residual : 0, (long)shape.Rows * stride);
-        arguments.Add(shape.Rows).Add(shape.Outputs).Add(shape.Inputs).Add(operands.ScaleStride).Add(stride)
-            .Add(plan.Passes).Add(plan.Splits).Add(whole ? (int)operands.Activation : 0);
+        int depth = GemmPlan.Ceiling(shape.Inputs, GemmTensorCores.Step);
+        int steps = checked(depth * plan.Passes);
+        arguments.Add(shape.Rows).Add(shape.Outputs).Add(GemmPlan.Ceiling(shape.Inputs, 8)).Add(depth).Add(operands.ScaleStride).Add(stride)
+            .Add(steps).Add(GemmPlan.Ceiling(steps, plan.Splits)).Add(BitOperations.Log2((uint)plan.Splits))
+            .Add(whole ? (int)operands.Activation : 0);
         var grid = new LaunchShape(
             GemmPlan.Ceiling(shape.Rows, plan.Size), GemmPlan.Ceiling(shape.Outputs, plan.Size) * plan.Splits, 2 * plan.Size, shared);
         launch(kernel, grid, arguments);

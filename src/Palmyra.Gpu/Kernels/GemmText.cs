@@ -9,6 +9,18 @@ namespace Palmyra.Gpu.Kernels;
 //   sb          where dynamic shared memory begins
 //   pa, pb      addresses within it
 //
+// and what stays the same in all steps. ILGPU moves what it can compute from the parameters to where it is used, into the loop too; a
+// register it does not know keeps its value.
+//
+//   toX         where the thread's first piece of inputs goes in stage 0; with 16-bit weights, a distance behind it, its first of weights
+//   fromX       address of its first piece of inputs
+//   sizeX0, 1   bytes that it copies of its two pieces of inputs: 16, or 0 for a row beyond the last
+//   fromW, sizeW0, 1   the same of weights; of Q8 and Q4 there is one copy of half a group
+//   further     from a thread's first piece to its second, in the inputs and in the weights
+//   left        pieces of a row from the thread's own to the end
+//   x0, x1      what the lane names to ldmatrix: its row of the warp's inputs in stage 0, first 16 inputs and second
+//   w0, w1      the same of weights at offset 0
+//
 // How a warp holds its tiles (PTX manual, "Matrix Fragments for mma.m16n8k16"), with g = lane/4 and t = lane%4; a register holds two inputs:
 //
 //            inputs 2t,2t+1  2t+8,2t+9                  inputs 2t,2t+1  2t+8,2t+9                 outputs 2t  2t+1
@@ -21,13 +33,35 @@ namespace Palmyra.Gpu.Kernels;
 internal static class GemmText
 {
     public const string Declare =
-        ".reg .f32 c<64>; .reg .b32 a<16>; .reg .b32 b<8>; .reg .u32 sb; .reg .u32 pa; .reg .u32 pb; mov.u32 sb, __dyn_shared_alloca;";
+        ".reg .f32 c<64>; .reg .b32 a<16>; .reg .b32 b<8>; .reg .u32 sb, pa, pb, toX, sizeX<2>, sizeW<2>, left, x<2>, w<2>, size; " +
+        ".reg .u64 fromX, fromW, further, from; .reg .pred inside; mov.u32 sb, __dyn_shared_alloca;";
 
-    /// <summary>Starts an asynchronous copy of 16 bytes; operands: offset in shared memory, source, bytes that are there (16, or 0 for zeros).</summary>
-    public const string Copy16 = "add.u32 pa, sb, %0; cp.async.cg.shared.global [pa], [%1], 16, %2;";
+    /// <summary>Keeps toX, fromX, sizeX0 and sizeX1.</summary>
+    public const string KeepInputs = "add.u32 toX, sb, %0; mov.u64 fromX, %1; mov.u32 sizeX0, %2; mov.u32 sizeX1, %3;";
 
-    /// <summary>The same for 8 bytes.</summary>
-    public const string Copy8 = "add.u32 pa, sb, %0; cp.async.ca.shared.global [pa], [%1], 8, %2;";
+    /// <summary>Keeps fromW, sizeW0 and sizeW1.</summary>
+    public const string KeepWeights = "mov.u64 fromW, %0; mov.u32 sizeW0, %1; mov.u32 sizeW1, %2;";
+
+    /// <summary>Keeps further and left.</summary>
+    public const string KeepPieces = "mov.u64 further, %0; mov.u32 left, %1;";
+
+    /// <summary>Keeps x0, w0, x1 and w1.</summary>
+    public const string KeepPlaces = "add.u32 x0, sb, %0; add.u32 w0, sb, %1; add.u32 x1, sb, %2; add.u32 w1, sb, %3;";
+
+    /// <summary>
+    /// Starts asynchronous copies of the thread's two pieces of inputs; operands: offsets in shared memory of the first and the second from
+    /// toX, bytes from fromX, and pieces before this step's. What is not to be read is filled with zeros.
+    /// </summary>
+    public const string CopyInputs =
+        "add.u32 pa, toX, %0; add.u32 pb, toX, %1; add.u64 from, fromX, %2; setp.lt.s32 inside, %3, left; " +
+        "selp.b32 size, sizeX0, 0, inside; cp.async.cg.shared.global [pa], [from], 16, size; " +
+        "add.u64 from, from, further; selp.b32 size, sizeX1, 0, inside; cp.async.cg.shared.global [pb], [from], 16, size;";
+
+    /// <summary>The same of 16-bit weights, bytes from fromW.</summary>
+    public const string CopyWeights =
+        "add.u32 pa, toX, %0; add.u32 pb, toX, %1; add.u64 from, fromW, %2; setp.lt.s32 inside, %3, left; " +
+        "selp.b32 size, sizeW0, 0, inside; cp.async.cg.shared.global [pa], [from], 16, size; " +
+        "add.u64 from, from, further; selp.b32 size, sizeW1, 0, inside; cp.async.cg.shared.global [pb], [from], 16, size;";
 
     /// <summary>Closes the group of copies begun since the last one, an empty one too.</summary>
     public const string Commit = "cp.async.commit_group;";
@@ -44,14 +78,17 @@ internal static class GemmText
     /// <summary>The other two.</summary>
     public const string Clear23 = $"{Clear2}{Clear3}";
 
-    /// <summary>Loads the operands of two rows of tiles and 16 inputs; operands: offsets of the lane's row of a and of b.</summary>
-    public const string Fetch01 =
-        "add.u32 pa, sb, %0; add.u32 pb, sb, %1; " +
-        $"{Load} {A0}, [pa]; {Load} {A1}, [pa+1024]; " +
-        $"{Load} {{b0, b1, b2, b3}}, [pb]; {Load} {{b4, b5, b6, b7}}, [pb+1024];";
+    /// <summary>Loads the operands of two rows of tiles and the step's first 16 inputs; operands: offsets of the stages of inputs and weights.</summary>
+    public const string FetchFirst01 = $"{First} {Load01}";
 
     /// <summary>The same for four rows of tiles.</summary>
-    public const string Fetch0123 = $"{Fetch01} {Load} {A2}, [pa+2048]; {Load} {A3}, [pa+3072];";
+    public const string FetchFirst0123 = $"{First} {Load01} {Load23}";
+
+    /// <summary>The step's second 16 inputs.</summary>
+    public const string FetchSecond01 = $"{Second} {Load01}";
+
+    /// <summary>The same for four rows of tiles.</summary>
+    public const string FetchSecond0123 = $"{Second} {Load01} {Load23}";
 
     /// <summary>c += a·b of two rows of tiles, brain floats.</summary>
     public const string Brain01 =
@@ -93,6 +130,11 @@ internal static class GemmText
         $"{Places} {Pair} [pa], {{c48, c49}}; {Pair} [pb], {{c50, c51}}; {Pair} [pa+32], {{c52, c53}}; {Pair} [pb+32], {{c54, c55}}; " +
         $"{Pair} [pa+64], {{c56, c57}}; {Pair} [pb+64], {{c58, c59}}; {Pair} [pa+96], {{c60, c61}}; {Pair} [pb+96], {{c62, c63}};";
 
+    private const string First = "add.u32 pa, x0, %0; add.u32 pb, w0, %1;";
+    private const string Second = "add.u32 pa, x1, %0; add.u32 pb, w1, %1;";
+    private const string Load01 =
+        $"{Load} {A0}, [pa]; {Load} {A1}, [pa+1024]; {Load} {{b0, b1, b2, b3}}, [pb]; {Load} {{b4, b5, b6, b7}}, [pb+1024];";
+    private const string Load23 = $"{Load} {A2}, [pa+2048]; {Load} {A3}, [pa+3072];";
     private const string Load = "ldmatrix.sync.aligned.m8n8.x4.shared.b16";
     private const string Brain = "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32";
     private const string Half = "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32";

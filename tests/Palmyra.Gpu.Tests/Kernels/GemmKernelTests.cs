@@ -32,7 +32,9 @@ public sealed class GemmKernelTests : IDisposable
 
             PtxText text = PtxText.Read(kernel.Text);
             Assert.Equal((0, 0, true), (text.LocalBytes, text.SharedBytes, text.UsesDynamicShared));
-            Assert.InRange(text.NamedRegisters, 1, 112);
+            
+            // Those that live while a step multiplies are some 15 fewer: copying and widening have their own.
+            Assert.InRange(text.NamedRegisters, 1, 128);
 
             // Two blocks of large tiles, five of small ones, on a multiprocessor of compute capability 8.0 (164 KB, 1 KB of it a block's own).
             Assert.InRange(product.SharedBytes, 1, (size == LargeTile.Size ? 81 : 31 + 1) << 10);

@@ -14,7 +14,7 @@ internal sealed class GemmRun : IDisposable
     private static readonly KernelCompiler Compiler = new();
 
     private readonly PtxDriver _driver = new();
-    private readonly Dictionary<string, PtxKernel> _kernels = [];
+    private float[] _results = [];
 
     public required GemmShape Shape { get; init; }
 
@@ -41,6 +41,13 @@ internal sealed class GemmRun : IDisposable
 
     /// <summary>Whether padding and surroundings of the results kept their marks.</summary>
     public bool IsSurroundingKept { get; private set; }
+
+    /// <summary>Computes the product; returns its numbers.</summary>
+    public float[] Results()
+    {
+        Error();
+        return _results;
+    }
 
     /// <summary>Computes the product; returns the largest error as a share of what is allowed.</summary>
     public double Error()
@@ -91,6 +98,8 @@ internal sealed class GemmRun : IDisposable
         Gemm.Launch(Launch, Shape, operands, plan, _driver.Allocate(plan.ScratchBytes));
         float[] actual = new float[y.Length];
         _driver.CopyOut(MemoryMarshal.AsBytes(actual.AsSpan()), results);
+
+        _results = actual;
 
         // Rounding of inputs and weights, then of sums; see GemmPrecision. A lost digit of an activation is one of its argument or of 1.
         double perProduct = (precision, format) switch
