@@ -64,8 +64,9 @@ internal static class Gemm
         AddView(ref arguments, whole ? operands.Bias : 0, shape.Outputs);
         AddView(ref arguments, whole ? operands.Residual : 0, (long)shape.Rows * stride);
         int depth = GemmPlan.Ceiling(shape.Inputs, GemmTensorCores.Step);
+        int pieces = GemmPlan.Ceiling(shape.Inputs, 8);
         int steps = checked(depth * plan.Passes);
-        arguments.Add(shape.Rows).Add(shape.Outputs).Add(GemmPlan.Ceiling(shape.Inputs, 8)).Add(depth).Add(operands.ScaleStride).Add(stride)
+        arguments.Add(shape.Rows).Add(shape.Outputs).Add(pieces).Add(depth).Add(16L * shape.Rows * pieces).Add(operands.ScaleStride).Add(stride)
             .Add(steps).Add(GemmPlan.Ceiling(steps, plan.Splits)).Add(BitOperations.Log2((uint)plan.Splits))
             .Add(whole ? (int)operands.Activation : 0);
         var grid = new LaunchShape(

@@ -84,6 +84,7 @@ internal static class GemmTensorCores
     /// <param name="outputs">Outputs.</param>
     /// <param name="pieces">Pieces of eight inputs, the last one perhaps not full.</param>
     /// <param name="depth">Steps of a pass: 32 inputs each, the last one perhaps not full.</param>
+    /// <param name="partBytes">From the inputs' rounded numbers to what their rounding left over.</param>
     /// <param name="scaleStride">Scales from an output's to the next's.</param>
     /// <param name="stride">Numbers from a row of y to the next.</param>
     /// <param name="steps">Steps of all passes.</param>
@@ -92,7 +93,7 @@ internal static class GemmTensorCores
     /// <param name="activation">Applied before the residual is added.</param>
     public static void Multiply<TTile, TWeights>(
         ArrayView<float> y, long x, ArrayView<float> factors, long w, long scales, ArrayView<float> bias, ArrayView<float> residual,
-        int rows, int outputs, int pieces, int depth, int scaleStride, int stride, int steps, int share, int splitBits, int activation)
+        int rows, int outputs, int pieces, int depth, long partBytes, int scaleStride, int stride, int steps, int share, int splitBits, int activation)
         where TTile : struct, IGemmTile
         where TWeights : struct, IGemmWeights
     {
@@ -180,7 +181,7 @@ internal static class GemmTensorCores
                 int k = StepOf(next, depth);
                 uint stage = Stage<TTile, TWeights>(next);
                 const int Half = RowBytes / 2;
-                long at = ((long)k * RowBytes) + (next - k == depth ? (long)rows * pieces << 4 : 0);
+                long at = ((long)k * RowBytes) + (next - k == depth ? partBytes : 0);
                 CudaAsm.Emit(GemmText.CopyInputs, stage, stage + (uint)(TTile.Size * Half), at, 4 * k);
                 if (TWeights.IsQuantized)
                 {

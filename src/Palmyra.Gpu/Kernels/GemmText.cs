@@ -33,8 +33,8 @@ namespace Palmyra.Gpu.Kernels;
 internal static class GemmText
 {
     public const string Declare =
-        ".reg .f32 c<64>; .reg .b32 a<16>; .reg .b32 b<8>; .reg .u32 sb, pa, pb, toX, sizeX<2>, sizeW<2>, left, x<2>, w<2>, size; " +
-        ".reg .u64 fromX, fromW, further, from; .reg .pred inside; mov.u32 sb, __dyn_shared_alloca;";
+        ".reg .f32 c<64>; .reg .b32 a<16>; .reg .b32 b<8>; .reg .u32 sb, pa, pb, toX, sizeX0, sizeX1, sizeW0, sizeW1, left, size; " +
+        ".reg .u32 x<2>; .reg .u32 w<2>; .reg .u64 fromX, fromW, further, from; .reg .pred inside; mov.u32 sb, __dyn_shared_alloca;";
 
     /// <summary>Keeps toX, fromX, sizeX0 and sizeX1.</summary>
     public const string KeepInputs = "add.u32 toX, sb, %0; mov.u64 fromX, %1; mov.u32 sizeX0, %2; mov.u32 sizeX1, %3;";
