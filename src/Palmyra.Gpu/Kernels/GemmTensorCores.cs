@@ -47,9 +47,13 @@ namespace Palmyra.Gpu.Kernels;
 // Order of additions: within 16 inputs the hardware's; then by 16 inputs ascending, pass by pass; with a split, GemmSums adds the parts in
 // order. The same shapes give the same bits each time, and other tiles do not change them; another number of rows may choose another split.
 //
-// Per step and block of 128 x 128: 16 KB read from the level-2 cache (BF16), 2·128·128·32 operations, 32 mma and 12 ldmatrix a warp.
-// Meant for at most 128 registers a thread, that is two blocks of 256 threads a multiprocessor with 136 KB of shared memory: an estimate, as
-// only NVIDIA's assembler knows the registers. Nothing here has been timed or run on a GPU; the interpreter of PTX in the tests ran all of it.
+// Per step and block of 128 x 128: 16 KB read from the level-2 cache (12 KB of Q8, 10 KB of Q4), 2·128·128·32 operations, 32 mma and 12
+// ldmatrix a warp; Q8 and Q4 add some 50 instructions a thread.
+//
+// Nothing here has been timed, assembled by NVIDIA's assembler or run on a GPU; an interpreter of PTX in the tests ran all of it. What follows
+// are estimates. Registers by count: 64 sums, 24 operands and some 25 that stay, so about 115 a thread; at most 128 would let two blocks of
+// large tiles share a multiprocessor (138 KB of shared memory). To be tried on a device first: what the assembler says of registers and local
+// memory (if it takes more than 128, ".minnctapersm 2" makes it keep to them), 64 inputs a step, and four numbers a store at the end.
 internal static class GemmTensorCores
 {
     /// <summary>Inputs of a step, and of a group of Q8 and Q4.</summary>
