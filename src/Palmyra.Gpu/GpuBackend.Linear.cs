@@ -5,14 +5,19 @@ using Palmyra.Gpu.Kernels;
 
 namespace Palmyra.Gpu;
 
-// Products with weight matrices: Linear and Score.
+// Products with weight matrices: Linear and Score. Few rows wait for the weights to be read and compute in 32-bit floats; many rows go to the
+// tensor cores, but for F32 weights, which those would round.
 internal sealed partial class GpuBackend
 {
     // Rows whose logits are made at a time; they share each reading of the head.
     private const int ScoreRows = 256;
 
     private readonly GpuScratch _logits;
+    private readonly GpuScratch _rounded;
     private readonly GpuScratch _indices;
+
+    /// <summary>How exactly more than <see cref="Gemv.MostRows"/> rows are multiplied by weights of 16 bits and fewer.</summary>
+    public GemmPrecision Precision { get; init; } = GemmPrecision.Rounded;
 
     /// <summary>Logits that scoring holds at a time, 32 MiB unless a test wants many tiles.</summary>
     public int MostLogits { get; init; } = 8 << 20;
@@ -112,6 +117,10 @@ internal sealed partial class GpuBackend
         public nint Residual { get; init; }
 
         public Activation Activation { get; init; }
+
+        public nint XAddress => X.Address + ((nint)FirstRow * X.Stride * sizeof(float));
+
+        public nint WeightsAddress => Weights.Address + (FirstOutput * (nint)Weights.RowBytes);
     }
 
     // The one place that decides which kernel makes a product.
@@ -122,37 +131,72 @@ internal sealed partial class GpuBackend
             return;
         }
 
-        KernelArguments arguments = ArgumentsOf(product, out int steps);
         if (product.Rows <= Gemv.MostRows)
         {
-            // Enough threads that each has a few steps, no more: small matrices would leave them idle.
-            int threads = steps >= 256 ? 128 : steps >= 64 ? 64 : 32;
-            int blocks = (product.Outputs + Gemv.Outputs - 1) / Gemv.Outputs;
-            _runtime.Launch(FewRows(product.Weights.Format, product.Rows), new LaunchShape(blocks, 1, threads), arguments);
-            return;
+            MultiplyFewRows(product);
         }
-
-        // Tensor-core kernels for narrow formats go here; until then these are widened on their way to shared memory.
-        var grid = new LaunchShape(
-            (product.Outputs + TiledLinear.Tile - 1) / TiledLinear.Tile, (product.Rows + TiledLinear.Tile - 1) / TiledLinear.Tile, TiledLinear.Threads);
-        _runtime.Launch(ManyRows(product.Weights.Format), grid, arguments);
+        else if (product.Weights.Format == MatrixFormat.F32)
+        {
+            MultiplyInTiles(product);
+        }
+        else
+        {
+            MultiplyOnTensorCores(product);
+        }
     }
 
-    private static KernelArguments ArgumentsOf(in Product product, out int steps)
+    private void MultiplyFewRows(in Product product)
     {
         GpuMatrix weights = product.Weights;
-        int stepBytes = weights.Format == MatrixFormat.F32 ? 32 : 16;
-        steps = weights.RowBytes / stepBytes;
-        nint skipped = (nint)product.FirstRow * product.X.Stride;
+        int steps = weights.RowBytes / (weights.Format == MatrixFormat.F32 ? 32 : 16);
         KernelArguments arguments = default;
         arguments.AddView(product.Y, product.YLength);
-        arguments.AddView(product.X.Address + (skipped * sizeof(float)), (product.X.Length - skipped) / 4);
+        arguments.AddView(product.XAddress, (long)product.Rows * product.X.Stride / 4);
         arguments.AddWeights(weights, product.FirstOutput);
         arguments.AddView(product.Bias, product.Bias == 0 ? 0 : product.Outputs);
         arguments.AddView(product.Residual, product.Residual == 0 ? 0 : product.YLength);
         arguments.Add(product.Rows).Add(product.Outputs).Add(steps).Add(weights.ScaleStride);
         arguments.Add(product.X.Stride / 4).Add(product.Stride).Add((int)product.Activation);
-        return arguments;
+
+        // Enough threads that each has a few steps, no more: small matrices would leave them idle.
+        int threads = steps >= 256 ? 128 : steps >= 64 ? 64 : 32;
+        int blocks = (product.Outputs + Gemv.Outputs - 1) / Gemv.Outputs;
+        _runtime.Launch(FewRows(weights.Format, product.Rows), new LaunchShape(blocks, 1, threads), arguments);
+    }
+
+    private void MultiplyInTiles(in Product product)
+    {
+        KernelArguments arguments = default;
+        arguments.AddView(product.Y, product.YLength);
+        arguments.AddView(product.XAddress, (long)product.Rows * product.X.Stride / 4);
+        arguments.AddView(product.WeightsAddress, (long)product.Outputs * product.Weights.Stride / 4);
+        arguments.AddView(product.Bias, product.Bias == 0 ? 0 : product.Outputs);
+        arguments.AddView(product.Residual, product.Residual == 0 ? 0 : product.YLength);
+        arguments.Add(product.Rows).Add(product.Outputs).Add(product.X.Stride / 4).Add(product.Stride).Add((int)product.Activation);
+        var grid = new LaunchShape(
+            (product.Outputs + TiledLinear.Tile - 1) / TiledLinear.Tile, (product.Rows + TiledLinear.Tile - 1) / TiledLinear.Tile, TiledLinear.Threads);
+        _runtime.Launch(TiledLinear.LinearTiles, grid, arguments);
+    }
+
+    private void MultiplyOnTensorCores(in Product product)
+    {
+        GpuMatrix weights = product.Weights;
+        var shape = new GemmShape(weights.Format, product.Rows, product.Outputs, weights.Cols, Precision);
+        GemmPlan plan = GemmPlan.For(shape, _runtime.Driver.Device.Multiprocessors);
+        var operands = new GemmOperands
+        {
+            Y = product.Y,
+            YStride = product.Stride,
+            X = product.XAddress,
+            XStride = product.X.Stride,
+            W = product.WeightsAddress,
+            Scales = weights.ScalesAddress + (product.FirstOutput * (nint)weights.ScaleStride * sizeof(ushort)),
+            ScaleStride = weights.ScaleStride,
+            Bias = product.Bias,
+            Residual = product.Residual,
+            Activation = product.Activation,
+        };
+        Gemm.Launch(_runtime.Launch, shape, operands, plan, _rounded.Room(plan.ScratchBytes));
     }
 
     private static Delegate FewRows(MatrixFormat format, int rows) => format switch
@@ -173,15 +217,6 @@ internal sealed partial class GpuBackend
             <= 8 => Gemv.Linear<TWeights, Pair<Pair<Pair<OneRow>>>>,
             _ => Gemv.Linear<TWeights, Pair<Pair<Pair<Pair<OneRow>>>>>,
         };
-
-    private static Delegate ManyRows(MatrixFormat format) => format switch
-    {
-        MatrixFormat.F32 => TiledLinear.LinearTiles<F32Weights>,
-        MatrixFormat.F16 => TiledLinear.LinearTiles<F16Weights>,
-        MatrixFormat.BF16 => TiledLinear.LinearTiles<BF16Weights>,
-        MatrixFormat.Q8 => TiledLinear.LinearTiles<Q8Weights>,
-        _ => TiledLinear.LinearTiles<Q4Weights>,
-    };
 
     private GpuBatch.Ints Upload(ReadOnlySpan<int> indices)
     {

@@ -32,13 +32,13 @@ internal sealed partial class GpuBackend
         }
 
         KernelArguments arguments = default;
-        arguments.AddFloats(Of(y));
-        arguments.AddFloats(Of(x));
-        arguments.AddFloats(Of(gain));
-        arguments.AddFloats(Of(bias));
+        arguments.AddFours(Of(y));
+        arguments.AddFours(Of(x));
+        arguments.AddFours(Of(gain));
+        arguments.AddFours(Of(bias));
         GpuTensor? kept = stats is null ? null : Of(stats);
         arguments.AddFloats(kept);
-        arguments.Add(x.Cols).Add(Of(x).Stride).Add(kept?.Stride ?? 0).Add(epsilon);
+        arguments.Add(x.Cols).Add(Of(x).Stride / 4).Add(kept?.Stride ?? 0).Add(epsilon);
         _runtime.Launch(Normalizing.LayerNorm, new LaunchShape(x.Rows, 1, Normalizing.Threads), arguments);
     }
 

@@ -30,6 +30,7 @@ internal sealed partial class GpuBackend : IBackend
         _page = new GpuScratch(_runtime.Memory);
         _partials = new GpuScratch(_runtime.Memory);
         _logits = new GpuScratch(_runtime.Memory);
+        _rounded = new GpuScratch(_runtime.Memory);
         GpuDevice device = driver.Device;
         Description = $"gpu ({device.Name}, sm_{device.Major}{device.Minor})";
     }

@@ -1,3 +1,4 @@
+using System.Reflection;
 using Palmyra.Gpu.Compilation;
 using Palmyra.Gpu.Driver;
 
@@ -6,8 +7,8 @@ namespace Palmyra.Gpu;
 /// <summary>What the backend's operations stand on: a driver, its memory, and kernels that are compiled and loaded when first started.</summary>
 internal sealed class GpuRuntime(IGpuDriver driver, KernelCompiler compiler) : IDisposable
 {
-    // Delegates of static methods are equal if their methods are; the compiler's language keeps one object for each anyway.
-    private readonly Dictionary<(Delegate Kernel, int Threads), GpuFunction> _functions = [];
+    // By method and not by delegate: delegates of one type have one hash code, and most kernels share a few types.
+    private readonly Dictionary<(MethodInfo Kernel, int Threads), GpuFunction> _functions = [];
 
     /// <summary>The device's driver.</summary>
     public IGpuDriver Driver { get; } = driver;
@@ -18,10 +19,10 @@ internal sealed class GpuRuntime(IGpuDriver driver, KernelCompiler compiler) : I
     /// <summary>Starts a kernel; compiles and loads it if this is the first time with so many threads.</summary>
     public void Launch(Delegate kernel, in LaunchShape shape, in KernelArguments arguments)
     {
-        if (!_functions.TryGetValue((kernel, shape.Threads), out GpuFunction? function))
+        if (!_functions.TryGetValue((kernel.Method, shape.Threads), out GpuFunction? function))
         {
             function = Driver.Load(compiler.Compile(kernel, shape.Threads));
-            _functions.Add((kernel, shape.Threads), function);
+            _functions.Add((kernel.Method, shape.Threads), function);
         }
 
         Driver.Launch(function, shape, arguments.Bytes);

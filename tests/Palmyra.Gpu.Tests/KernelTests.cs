@@ -32,7 +32,7 @@ public sealed class KernelTests
             compiled++;
         }
 
-        Assert.True(compiled >= 50, $"{compiled} kernels were found.");
+        Assert.True(compiled >= 40, $"{compiled} kernels were found.");
     }
 
     // What the backend starts: public methods of the kernels' classes without a result, whose parameters begin with a view.

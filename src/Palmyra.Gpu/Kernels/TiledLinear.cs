@@ -2,13 +2,13 @@ using ILGPU;
 
 namespace Palmyra.Gpu.Kernels;
 
-// y = activation(x·wᵀ + bias) + residual for any number of rows, in 32-bit floats: F32 weights, and whatever has no tensor-core kernel.
+// y = activation(x·wᵀ + bias) + residual for any number of rows with F32 weights, in 32-bit floats.
 //
 // A block makes 64 rows x 64 outputs with 256 threads, each thread four rows by four outputs in registers. Per turn, 32 columns of 64 rows of
-// x and of w go to shared memory as floats, turned on their side ([column][row], 68 floats from a column to the next), each thread bringing
+// x and of w go to shared memory, turned on their side ([column][row], 68 floats from a column to the next), each thread bringing
 // eight columns of one row of either; neighbouring lanes bring neighbouring rows, so that their stores fall into different banks. Then each
 // thread takes per column one piece of 16 bytes of either and does sixteen multiply-adds.
-// Additions: every output is one chain over the columns in order (Q8 and Q4: each weight times its scale first).
+// Additions: every output is one chain over the columns in order.
 // Tails: rows and outputs beyond the last are zeros in shared memory and not written; rows of x and w end in zeros up to a piece of eight.
 // Bytes: x is read outputs/64 times, w rows/64 times, mostly from the second-level cache; y is written once.
 internal static class TiledLinear
@@ -21,11 +21,20 @@ internal static class TiledLinear
     private const int Depth = 32;
     private const int Column = Tile + 4;
 
-    /// <summary>The kernel; the parameters are those of <see cref="Gemv.Linear"/>.</summary>
-    public static void LinearTiles<TWeights>(
-        ArrayView<float> y, ArrayView<Float4> x, ArrayView<Word4> weights, ArrayView<ushort> scales, ArrayView<float> bias,
-        ArrayView<float> residual, int rows, int outputs, int steps, int scaleStride, int pieces, int stride, int activation)
-        where TWeights : struct, IWeights
+    /// <summary>The kernel.</summary>
+    /// <param name="y">Results.</param>
+    /// <param name="x">Inputs in fours.</param>
+    /// <param name="weights">In fours, from the first output's row; as many a row as x has.</param>
+    /// <param name="bias">From the first output; may be empty.</param>
+    /// <param name="residual">As <paramref name="y"/>; may be empty.</param>
+    /// <param name="rows">Rows of x.</param>
+    /// <param name="outputs">Outputs.</param>
+    /// <param name="pieces">Fours of floats of a row of x and of w; even.</param>
+    /// <param name="stride">Floats from a row of y to the next.</param>
+    /// <param name="activation">Applied before the residual is added.</param>
+    public static void LinearTiles(
+        ArrayView<float> y, ArrayView<Float4> x, ArrayView<Float4> weights, ArrayView<float> bias, ArrayView<float> residual,
+        int rows, int outputs, int pieces, int stride, int activation)
     {
         ArrayView<Float4> xs = SharedMemory.Allocate<Float4>(Depth * Column / 4);
         ArrayView<Float4> ws = SharedMemory.Allocate<Float4>(Depth * Column / 4);
@@ -46,27 +55,8 @@ internal static class TiledLinear
         for (int first = 0; first < pieces; first += Depth / 4)
         {
             int piece = first + (2 * eight);
-            Float8 values = default;
-            if (loadedRow < rows && piece < pieces)
-            {
-                long from = ((long)loadedRow * pieces) + piece;
-                values = new Float8 { A = x[from], B = x[from + 1] };
-            }
-
-            Store(values, xFloats, at);
-            values = default;
-            if (loadedOutput < outputs && piece < pieces)
-            {
-                int step = (piece >> 1) / TWeights.Parts;
-                WeightStep loaded = TWeights.Load(weights, ((long)loadedOutput * steps) + step);
-                values = TWeights.Part(loaded, (piece >> 1) & (TWeights.Parts - 1));
-                if (TWeights.Scaled)
-                {
-                    values *= TWeights.Scale(scales, (long)loadedOutput * scaleStride, step);
-                }
-            }
-
-            Store(values, wFloats, at);
+            Store(Load(x, loadedRow, rows, piece, pieces), xFloats, at);
+            Store(Load(weights, loadedOutput, outputs, piece, pieces), wFloats, at);
             Group.Barrier();
             for (int k = 0; k < Depth; k++)
             {
@@ -87,6 +77,18 @@ internal static class TiledLinear
         Finish(y, bias, residual, b, firstRow + 1, firstOutput, rows, outputs, stride, activation);
         Finish(y, bias, residual, c, firstRow + 2, firstOutput, rows, outputs, stride, activation);
         Finish(y, bias, residual, d, firstRow + 3, firstOutput, rows, outputs, stride, activation);
+    }
+
+    private static Float8 Load(ArrayView<Float4> matrix, int row, int rows, int piece, int pieces)
+    {
+        Float8 values = default;
+        if (row < rows && piece < pieces)
+        {
+            long from = ((long)row * pieces) + piece;
+            values = new Float8 { A = matrix[from], B = matrix[from + 1] };
+        }
+
+        return values;
     }
 
     private static void Store(Float8 values, ArrayView<float> shared, int at)

@@ -104,9 +104,9 @@ internal readonly struct Q4Weights : IWeights
 
     public static Float8 Part(WeightStep step, int part)
     {
-        int shift = part >= 2 ? 4 : 0;
-        return (part & 1) == 0
-            ? Decoding.Nibbles(step.First.X >> shift, step.First.Y >> shift)
-            : Decoding.Nibbles(step.First.Z >> shift, step.First.W >> shift);
+        // The first half of the columns lies in the low nibbles, the second half in the high ones.
+        uint first = (part & 1) == 0 ? step.First.X : step.First.Z;
+        uint second = (part & 1) == 0 ? step.First.Y : step.First.W;
+        return part < 2 ? Decoding.LowNibbles(first, second) : Decoding.HighNibbles(first, second);
     }
 }
