@@ -5,9 +5,9 @@ namespace Palmyra.Gpu.Kernels;
 
 /// <summary>How a GEMM is cut into blocks, and the scratch memory it takes.</summary>
 /// <remarks>
-/// Large tiles read least: each operand once for 128 rows or outputs. But with few rows they would leave multiprocessors idle, which weights
-/// are waiting for; so the tiles become small, and if there still are fewer than two blocks for each multiprocessor, blocks share the inputs
-/// of a tile. The limits are estimates from counting bytes and blocks; they have not been measured.
+/// Large tiles read least: each operand once for 128 rows or outputs. But with few rows they would leave multiprocessors idle, which
+/// weights are waiting for; so the tiles become small, and if there still are fewer than two blocks for each multiprocessor, blocks share
+/// the inputs of a tile. The limits are estimates from counting bytes and blocks; they have not been measured.
 /// </remarks>
 /// <param name="Size">Rows and outputs of a tile: 128 or 64.</param>
 /// <param name="Splits">Blocks that share a tile's inputs: a power of two.</param>

@@ -5,8 +5,8 @@ namespace Palmyra.Gpu.Kernels;
 
 // y = activation(x·wᵀ + bias) + residual for many rows of x, on tensor cores: prefill.
 //
-// A block makes Size x Size numbers of y (rows x outputs), 32 inputs a step. mma.sync multiplies 16-bit floats exactly and adds them to 32-bit
-// sums. The inputs were rounded to 16 bits by GemmRows, with a factor for each row; weights are
+// A block makes Size x Size numbers of y (rows x outputs), 32 inputs a step. mma.sync multiplies 16-bit floats exactly and adds them to
+// 32-bit sums. The inputs were rounded to 16 bits by GemmRows, with a factor for each row; weights are
 //
 //   BF16   multiplied as they are, by inputs rounded to brain floats: 8 bits, an error of up to 2^-8
 //   F16    multiplied as they are, by inputs rounded to halves: 11 bits, up to 2^-11
@@ -37,9 +37,9 @@ namespace Palmyra.Gpu.Kernels;
 //   r  4: 2 3 0 1   5: 2 3 0 1          The eight floats behind each row of sums move the next row by 8 banks, so that pairs of four rows,
 //   r  6: 3 2 1 0   7: 3 2 1 0          which half a warp stores, do not meet.
 //
-// A step: wait for its copies (the thread's own); widen; barrier, after which everybody's copies and widened numbers are there and everybody
-// is done with the step before; start copies for the step after the next two, into the stage of the step before; multiply. Every iteration
-// closes a group of copies, be it empty, so that "all but two" always means the step's own. The first three iterations only copy.
+// A step: wait for its copies (the thread's own); widen; barrier, after which everybody's copies and widened numbers are there and
+// everybody is done with the step before; start copies for the step after the next two, into the stage of the step before; multiply. Every
+// iteration closes a group of copies, be it empty, so that "all but two" always means the step's own. The first three iterations only copy.
 //
 // Tails: rows and outputs beyond the last and pieces beyond the last input are copied as zeros, without reading (source size 0); results
 // there are not stored. GemmRows has put zeros behind the last input within its piece, as GpuMatrix has behind the weights.
@@ -50,10 +50,11 @@ namespace Palmyra.Gpu.Kernels;
 // Per step and block of 128 x 128: 16 KB read from the level-2 cache (12 KB of Q8, 10 KB of Q4), 2·128·128·32 operations, 32 mma and 12
 // ldmatrix a warp; Q8 and Q4 add some 50 instructions a thread.
 //
-// Nothing here has been timed, assembled by NVIDIA's assembler or run on a GPU; an interpreter of PTX in the tests ran all of it. What follows
-// are estimates. Registers by count: 64 sums, 24 operands and some 25 that stay, so about 115 a thread; at most 128 would let two blocks of
-// large tiles share a multiprocessor (138 KB of shared memory). To be tried on a device first: what the assembler says of registers and local
-// memory (if it takes more than 128, ".minnctapersm 2" makes it keep to them), 64 inputs a step, and four numbers a store at the end.
+// Nothing here has been timed, assembled by NVIDIA's assembler or run on a GPU; an interpreter of PTX in the tests ran all of it. What
+// follows are estimates. Registers by count: 64 sums, 24 operands and some 25 that stay, so about 115 a thread; at most 128 would let two
+// blocks of large tiles share a multiprocessor (138 KB of shared memory). To be tried on a device first: what the assembler says of
+// registers and local memory (if it takes more than 128, ".minnctapersm 2" makes it keep to them), 64 inputs a step, and four numbers a
+// store at the end.
 internal static class GemmTensorCores
 {
     /// <summary>Inputs of a step, and of a group of Q8 and Q4.</summary>
@@ -97,7 +98,8 @@ internal static class GemmTensorCores
     /// <param name="activation">Applied before the residual is added.</param>
     public static void Multiply<TTile, TWeights>(
         ArrayView<float> y, long x, ArrayView<float> factors, long w, long scales, ArrayView<float> bias, ArrayView<float> residual,
-        int rows, int outputs, int pieces, int depth, long partBytes, int scaleStride, int stride, int steps, int share, int splitBits, int activation)
+        int rows, int outputs, int pieces, int depth, long partBytes, int scaleStride,
+        int stride, int steps, int share, int splitBits, int activation)
         where TTile : struct, IGemmTile
         where TWeights : struct, IGemmWeights
     {

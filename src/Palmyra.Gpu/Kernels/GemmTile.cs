@@ -3,7 +3,8 @@ using ILGPU.Runtime.Cuda;
 namespace Palmyra.Gpu.Kernels;
 
 /// <summary>How large a piece of the result a block of a GEMM makes: Size x Size numbers by 2·Size threads.</summary>
-/// <remarks>Warps lie in two rows of Size/32; each makes Size/2 rows x 32 outputs. <see cref="GemmText"/> says how a warp holds them.</remarks>
+/// <remarks>Warps lie in two rows of Size/32; each makes Size/2 rows x 32 outputs. <see cref="GemmText"/> says how a warp holds
+/// them.</remarks>
 internal interface IGemmTile
 {
     /// <summary>Rows, and outputs.</summary>

@@ -4,8 +4,8 @@ namespace Palmyra.Gpu.Kernels;
 
 /// <summary>How a GEMM reads weights of one format; <see cref="GpuMatrix"/> says how they lie.</summary>
 /// <remarks>
-/// Floats of 16 bits are copied to shared memory as they are. Of Q8 and Q4 a block copies the integers, and its threads widen them: thread t
-/// has half t%2 of the group of output t/2, for itself alone until the widened numbers are stored.
+/// Floats of 16 bits are copied to shared memory as they are. Of Q8 and Q4 a block copies the integers, and its threads widen them: thread
+/// t has half t%2 of the group of output t/2, for itself alone until the widened numbers are stored.
 /// </remarks>
 internal interface IGemmWeights
 {

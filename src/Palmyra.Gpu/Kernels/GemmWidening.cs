@@ -12,9 +12,10 @@ namespace Palmyra.Gpu.Kernels;
 //   fromScales   address of the scales of its output
 //
 // An integer u below 1,024 put into the low bits of the half 1,024 is the half 1,024 + u: no conversion is needed. Subtracting
-// 1,024 + 128 (Q8, whose bytes had their sign bit turned) or 1,024 + 8 (Q4) leaves q, exactly. Its product with the scale, itself a half, has
-// at most 8 + 11 bits; rounded to a half it keeps 11, an error of up to 2^-11 of the number, a fraction of the rounding that made it q. It
-// stays below 128 · 128, since scales are below 128, and what the rounding took away is itself a half, which one fused multiply-add finds.
+// 1,024 + 128 (Q8, whose bytes had their sign bit turned) or 1,024 + 8 (Q4) leaves q, exactly. Its product with the scale, itself a half,
+// has at most 8 + 11 bits; rounded to a half it keeps 11, an error of up to 2^-11 of the number, a fraction of the rounding that made it q.
+// It stays below 128 · 128, since scales are below 128, and what the rounding took away is itself a half, which one fused multiply-add
+// finds.
 internal static class GemmWidening
 {
     public const string DeclareQ8 = $"{Declare} mov.b32 offset, 0x64806480;";
@@ -33,7 +34,9 @@ internal static class GemmWidening
     /// <summary>Loads a scale; operand: bytes from fromScales.</summary>
     public const string LoadScale = "add.u64 from, fromScales, %0; ld.global.nc.b16 scale, [from];";
 
-    /// <summary>Makes integers of 16 bytes; operand: offset of the stage. A permutation joins two bytes with the upper half of 1,024.</summary>
+    /// <summary>
+    /// Makes integers of 16 bytes; operand: offset of the stage. A permutation joins two bytes with the upper half of 1,024.
+    /// </summary>
     public const string TakeQ8 =
         "add.u32 pa, toQ, %0; ld.shared.v4.b32 {q0, q1, q2, q3}, [pa]; " +
         "xor.b32 q0, q0, 0x80808080; prmt.b32 n0, q0, 0x64646464, 0x4140; prmt.b32 n1, q0, 0x64646464, 0x4342; " +
@@ -78,7 +81,9 @@ internal static class GemmWidening
     public const string Store =
         "add.u32 pa, to0, %0; add.u32 pb, to1, %0; st.shared.v4.b32 [pa], {n0, n1, n2, n3}; st.shared.v4.b32 [pb], {n4, n5, n6, n7};";
 
-    private const string Declare = ".reg .b32 q<4>; .reg .b32 n<8>; .reg .b32 both, offset, rest; .reg .b16 scale; .reg .u32 toQ, to0, to1; .reg .u64 fromScales;";
+    private const string Declare =
+        ".reg .b32 q<4>; .reg .b32 n<8>; .reg .b32 both, offset, rest; .reg .b16 scale; " +
+        ".reg .u32 toQ, to0, to1; .reg .u64 fromScales;";
 
     private const string Subtract =
         "sub.rn.f16x2 n0, n0, offset; sub.rn.f16x2 n1, n1, offset; sub.rn.f16x2 n2, n2, offset; sub.rn.f16x2 n3, n3, offset; " +

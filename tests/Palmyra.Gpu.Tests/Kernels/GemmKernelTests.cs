@@ -32,7 +32,8 @@ public sealed class GemmKernelTests : IDisposable
             // Those that live while a step multiplies are some 15 fewer: copying and widening have their own.
             Assert.InRange(text.NamedRegisters, 1, 128);
 
-            // Of a multiprocessor's 164 KB (compute capability 8.0), 1 KB a block being the system's: two blocks of large tiles, four of small ones.
+            // Of a multiprocessor's 164 KB (compute capability 8.0), 1 KB a block being the system's: two blocks of large tiles, four of
+            // small ones.
             Assert.InRange(product.SharedBytes, 1, (size == LargeTile.Size ? 81 : 40) << 10);
         }
     }

@@ -156,8 +156,8 @@ public sealed class GemmProductTests(ITestOutputHelper output)
         Assert.Contains(reason, Assert.Throws<PtxFailure>(() => run.Error()).Message, StringComparison.Ordinal);
     }
 
-    // The place of piece p of row r is p ^ (r/2 % 4). Without the latter everywhere, numbers are right, but eight rows share eight banks; with
-    // it forgotten in one place, the numbers are wrong.
+    // The place of piece p of row r is p ^ (r/2 % 4). Without the latter everywhere, numbers are right, but eight rows share eight banks;
+    // with it forgotten in one place, the numbers are wrong.
     [Theory]
     [InlineData(MatrixFormat.F16)]
     [InlineData(MatrixFormat.Q8)]
