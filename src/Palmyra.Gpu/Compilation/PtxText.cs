@@ -75,6 +75,11 @@ public sealed partial class PtxText
     /// <summary>The text for another target: ILGPU writes sm_80 at most, whatever it is asked for.</summary>
     internal static string WithTarget(string text, string target) => Targets().Replace(text, $".target {target}", 1);
 
+    /// <summary>
+    /// The text with dynamic shared memory aligned for asynchronous copies and ldmatrix, which move 16 bytes: ILGPU asks for what an element needs.
+    /// </summary>
+    internal static string WithAlignedShared(string text) => DynamicAlignment().Replace(text, "${before}16${after}", 1);
+
     private static List<PtxParameter> ParametersOf(string list)
     {
         var parameters = new List<PtxParameter>();
@@ -126,6 +131,9 @@ public sealed partial class PtxText
 
     [GeneratedRegex(@"\.extern\s+\.shared\b")]
     private static partial Regex Dynamic();
+
+    [GeneratedRegex(@"(?<before>\.extern\s+\.shared\s+\.align\s+)[1248](?<after>\s)")]
+    private static partial Regex DynamicAlignment();
 
     [GeneratedRegex(@"\.reg\s+\.\w+\s+(?<list>[^;]+);")]
     private static partial Regex RegisterLists();

@@ -1,3 +1,4 @@
+using System.Numerics;
 using Palmyra.Backends;
 using Palmyra.Gpu.Driver;
 
@@ -11,7 +12,8 @@ internal static class Gemm
     /// <param name="shape">What is multiplied.</param>
     /// <param name="operands">Where it lies.</param>
     /// <param name="plan">From <see cref="GemmPlan.For"/>.</param>
-    /// <param name="scratch">Device memory of the plan's size, aligned to 256 bytes; free again when the stream is past the product.</param>
+    /// <param name="scratch">Device memory of the plan's size, aligned to 256 bytes; free again when the stream is past the
+    /// product.</param>
     public static void Launch(KernelLauncher launch, in GemmShape shape, in GemmOperands operands, in GemmPlan plan, nint scratch)
     {
         if (operands.XStride % 8 != 0 || operands.X % 16 != 0 || operands.W % 16 != 0 || scratch % 256 != 0)
@@ -62,8 +64,13 @@ internal static class Gemm
         arguments.Add((long)operands.W).Add((long)operands.Scales);
         AddView(ref arguments, whole ? operands.Bias : 0, shape.Outputs);
         AddView(ref arguments, whole ? operands.Residual : 0, (long)shape.Rows * stride);
-        arguments.Add(shape.Rows).Add(shape.Outputs).Add(shape.Inputs).Add(operands.ScaleStride).Add(stride)
-            .Add(plan.Passes).Add(plan.Splits).Add(whole ? (int)operands.Activation : 0);
+        int depth = GemmPlan.Ceiling(shape.Inputs, GemmTensorCores.Step);
+        int pieces = GemmPlan.Ceiling(shape.Inputs, 8);
+        int steps = checked(depth * plan.Passes);
+        arguments.Add(shape.Rows).Add(shape.Outputs).Add(pieces).Add(depth).Add(16L * shape.Rows * pieces)
+            .Add(operands.ScaleStride).Add(stride).Add(steps).Add(GemmPlan.Ceiling(steps, plan.Splits))
+            .Add(BitOperations.Log2((uint)plan.Splits))
+            .Add(whole ? (int)operands.Activation : 0);
         var grid = new LaunchShape(
             GemmPlan.Ceiling(shape.Rows, plan.Size), GemmPlan.Ceiling(shape.Outputs, plan.Size) * plan.Splits, 2 * plan.Size, shared);
         launch(kernel, grid, arguments);
@@ -81,5 +88,7 @@ internal static class Gemm
         launch(GemmSums.Add, grid, arguments);
     }
 
-    private static void AddView(ref KernelArguments arguments, nint address, long length) => arguments.AddView(address, address == 0 ? 0 : length);
+    // An address that is 0 stands for nothing.
+    private static void AddView(ref KernelArguments arguments, nint address, long length) =>
+        arguments.AddView(address, address == 0 ? 0 : length);
 }

@@ -1,15 +1,16 @@
+using System.Numerics;
 using Palmyra.Backends;
 
 namespace Palmyra.Gpu.Kernels;
 
 /// <summary>How a GEMM is cut into blocks, and the scratch memory it takes.</summary>
 /// <remarks>
-/// Large tiles read least: each operand once for 128 rows or outputs. But with few rows they would leave multiprocessors idle, which weights
-/// are waiting for; so the tiles become small, and if there still are fewer than two blocks for each multiprocessor, blocks share the inputs
-/// of a tile. The limits are estimates from counting bytes and blocks; they have not been measured.
+/// Large tiles read least: each operand once for 128 rows or outputs. But with few rows they would leave multiprocessors idle, which
+/// weights are waiting for; so the tiles become small, and if there still are fewer than two blocks for each multiprocessor, blocks share
+/// the inputs of a tile. The limits are estimates from counting bytes and blocks; they have not been measured.
 /// </remarks>
 /// <param name="Size">Rows and outputs of a tile: 128 or 64.</param>
-/// <param name="Splits">Blocks that share a tile's inputs.</param>
+/// <param name="Splits">Blocks that share a tile's inputs: a power of two.</param>
 /// <param name="Passes">Times the inputs are run over; see <see cref="GemmTensorCores"/>.</param>
 /// <param name="FactorsOffset">Where in scratch memory the rows' factors begin; the rounded inputs are at its start.</param>
 /// <param name="SumsOffset">Where the sums of split tiles begin.</param>
@@ -35,7 +36,7 @@ internal readonly record struct GemmPlan(int Size, int Splits, int Passes, long 
 
         long steps = (long)Ceiling(shape.Inputs, GemmTensorCores.Step) * passes;
         long splits = Math.Min(2L * multiprocessors / Tiles(shape, SmallTile.Size), steps / FewestSteps);
-        return Of(shape, SmallTile.Size, (int)Math.Clamp(splits, 1, MostSplits), passes);
+        return Of(shape, SmallTile.Size, 1 << BitOperations.Log2((uint)Math.Clamp(splits, 1, MostSplits)), passes);
     }
 
     /// <summary>A plan of one's own.</summary>

@@ -8,9 +8,9 @@ namespace Palmyra.Gpu.Kernels;
 //   part     0 the rounded numbers; 1, if asked for, what the rounding left over, rounded as well
 //   factors  [row]: what the row's products are to be multiplied by
 //
-// A half has four times as many digits as a brain float but ends at 65,504. So a row is multiplied by the power of two that takes its largest
-// number to 2^14 .. 2^15: nothing becomes infinite, and what falls below a half's smallest step is less than 2^-39 of the largest. Both
-// multiplications are exact. Infinity and NaN stay what they are.
+// A half has four times as many digits as a brain float but ends at 65,504. So a row is multiplied by the power of two that takes its
+// largest number to 2^14 .. 2^15: nothing becomes infinite, and what falls below a half's smallest step is less than 2^-39 of the largest.
+// Both multiplications are exact. Infinity and NaN stay what they are.
 //
 // A block rounds a row: thread t takes pieces t, t + 256, ... Bytes: a row is read once from memory, for halves once more from the cache.
 internal static class GemmRows
@@ -59,7 +59,8 @@ internal static class GemmRows
                 largest = IntrinsicMath.Max(largest, shared[warp]);
             }
 
-            // largest is 2^(exponent - 127) or up to twice that; the factor, 2^(power - 127), stays a normal number and so does its inverse.
+            // largest is 2^(exponent - 127) or up to twice that; the factor, 2^(power - 127), stays a normal number and so does its
+            // inverse.
             int exponent = (int)(Interop.FloatAsInt(largest) >> 23);
             int power = IntrinsicMath.Min(127 + 14 + 127 - exponent, 253);
             factor = Interop.IntAsFloat((uint)power << 23);

@@ -2,9 +2,9 @@ using ILGPU;
 
 namespace Palmyra.Gpu.Kernels;
 
-// Ends a GEMM whose inputs were split among blocks: y = activation(Σ parts + bias) + residual, parts in order, so that the bits do not depend
-// on which block was first. A thread makes one number; a block 256 neighbouring outputs of one row. Bytes: 4 a part and a number, 8 more with
-// a residual.
+// Ends a GEMM whose inputs were split among blocks: y = activation(Σ parts + bias) + residual, parts in order, so that the bits do not
+// depend on which block was first. A thread makes one number; a block 256 neighbouring outputs of one row. Bytes: 4 a part and a number, 8
+// more with a residual.
 internal static class GemmSums
 {
     public const int Threads = 256;

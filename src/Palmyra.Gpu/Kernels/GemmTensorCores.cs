@@ -5,8 +5,8 @@ namespace Palmyra.Gpu.Kernels;
 
 // y = activation(x·wᵀ + bias) + residual for many rows of x, on tensor cores: prefill.
 //
-// A block makes Size x Size numbers of y (rows x outputs), 32 inputs a step. mma.sync multiplies 16-bit floats exactly and adds them to 32-bit
-// sums. The inputs were rounded to 16 bits by GemmRows, with a factor for each row; weights are
+// A block makes Size x Size numbers of y (rows x outputs), 32 inputs a step. mma.sync multiplies 16-bit floats exactly and adds them to
+// 32-bit sums. The inputs were rounded to 16 bits by GemmRows, with a factor for each row; weights are
 //
 //   BF16   multiplied as they are, by inputs rounded to brain floats: 8 bits, an error of up to 2^-8
 //   F16    multiplied as they are, by inputs rounded to halves: 11 bits, up to 2^-11
@@ -37,19 +37,24 @@ namespace Palmyra.Gpu.Kernels;
 //   r  4: 2 3 0 1   5: 2 3 0 1          The eight floats behind each row of sums move the next row by 8 banks, so that pairs of four rows,
 //   r  6: 3 2 1 0   7: 3 2 1 0          which half a warp stores, do not meet.
 //
-// A step: wait for its copies (the thread's own); widen; barrier, after which everybody's copies and widened numbers are there and everybody
-// is done with the step before; start copies for the step after the next two, into the stage of the step before; multiply. Every iteration
-// closes a group of copies, be it empty, so that "all but two" always means the step's own. The first three iterations only copy.
+// A step: wait for its copies (the thread's own); widen; barrier, after which everybody's copies and widened numbers are there and
+// everybody is done with the step before; start copies for the step after the next two, into the stage of the step before; multiply. Every
+// iteration closes a group of copies, be it empty, so that "all but two" always means the step's own. The first three iterations only copy.
 //
 // Tails: rows and outputs beyond the last and pieces beyond the last input are copied as zeros, without reading (source size 0); results
 // there are not stored. GemmRows has put zeros behind the last input within its piece, as GpuMatrix has behind the weights.
 //
 // Order of additions: within 16 inputs the hardware's; then by 16 inputs ascending, pass by pass; with a split, GemmSums adds the parts in
-// order. The same shapes give the same bits each time, but another number of rows may choose another tile or split (GemmPlan).
+// order. The same shapes give the same bits each time, and other tiles do not change them; another number of rows may choose another split.
 //
-// Per step and block of 128 x 128: 16 KB read from the level-2 cache (BF16), 2·128·128·32 operations, 32 mma and 12 ldmatrix a warp.
-// Meant for at most 128 registers a thread, that is two blocks of 256 threads a multiprocessor with 136 KB of shared memory: an estimate, as
-// only NVIDIA's assembler knows the registers. Nothing here has been timed or run on a GPU; the interpreter of PTX in the tests ran all of it.
+// Per step and block of 128 x 128: 16 KB read from the level-2 cache (12 KB of Q8, 10 KB of Q4), 2·128·128·32 operations, 32 mma and 12
+// ldmatrix a warp; Q8 and Q4 add some 50 instructions a thread.
+//
+// Nothing here has been timed, assembled by NVIDIA's assembler or run on a GPU; an interpreter of PTX in the tests ran all of it. What
+// follows are estimates. Registers by count: 64 sums, 24 operands and some 25 that stay, so about 115 a thread; at most 128 would let two
+// blocks of large tiles share a multiprocessor (138 KB of shared memory). To be tried on a device first: what the assembler says of
+// registers and local memory (if it takes more than 128, ".minnctapersm 2" makes it keep to them), 64 inputs a step, and four numbers a
+// store at the end.
 internal static class GemmTensorCores
 {
     /// <summary>Inputs of a step, and of a group of Q8 and Q4.</summary>
@@ -82,60 +87,77 @@ internal static class GemmTensorCores
     /// <param name="residual">As <paramref name="y"/>, which it may be, or empty.</param>
     /// <param name="rows">Rows.</param>
     /// <param name="outputs">Outputs.</param>
-    /// <param name="inputs">Inputs.</param>
+    /// <param name="pieces">Pieces of eight inputs, the last one perhaps not full.</param>
+    /// <param name="depth">Steps of a pass: 32 inputs each, the last one perhaps not full.</param>
+    /// <param name="partBytes">From the inputs' rounded numbers to what their rounding left over.</param>
     /// <param name="scaleStride">Scales from an output's to the next's.</param>
     /// <param name="stride">Numbers from a row of y to the next.</param>
-    /// <param name="passes">1 for rounded products; for exact ones 2, of Q8 and Q4 3.</param>
-    /// <param name="splits">Blocks that share the inputs of a piece of y, each a run of steps.</param>
+    /// <param name="steps">Steps of all passes.</param>
+    /// <param name="share">Steps of a block; the last ones of a split may have fewer.</param>
+    /// <param name="splitBits">log₂ of the blocks that share the inputs of a piece of y.</param>
     /// <param name="activation">Applied before the residual is added.</param>
     public static void Multiply<TTile, TWeights>(
         ArrayView<float> y, long x, ArrayView<float> factors, long w, long scales, ArrayView<float> bias, ArrayView<float> residual,
-        int rows, int outputs, int inputs, int scaleStride, int stride, int passes, int splits, int activation)
+        int rows, int outputs, int pieces, int depth, long partBytes, int scaleStride,
+        int stride, int steps, int share, int splitBits, int activation)
         where TTile : struct, IGemmTile
         where TWeights : struct, IGemmWeights
     {
         ArrayView<float> sums = SharedMemory.GetDynamic<float>();
         int thread = Group.IdxX;
-        int split = Grid.IdxY % splits;
+        int split = Grid.IdxY & ((1 << splitBits) - 1);
         int firstRow = Grid.IdxX * TTile.Size;
-        int firstOutput = (Grid.IdxY / splits) * TTile.Size;
-        int depth = (inputs + Step - 1) >> 5;
-        int pieces = (inputs + 7) >> 3;
-        int first = (int)((long)depth * passes * split / splits);
-        int end = (int)((long)depth * passes * (split + 1) / splits);
+        int firstOutput = (Grid.IdxY >> splitBits) * TTile.Size;
         CudaAsm.Emit(GemmText.Declare);
-        TWeights.Declare();
         TTile.Clear();
 
         // What the thread copies: piece thread % 4 of rows thread/4 and Size/2 further, of the inputs and of 16-bit weights alike.
         int row = thread >> 2;
         int piece = thread & 3;
-        uint target = (uint)((row * RowBytes) + ((piece ^ ((row >> 1) & 3)) << 4));
-        long fromX = x + ((((long)(firstRow + row) * pieces) + piece) << 4);
-        long fromW = w + ((((long)(firstOutput + row) * pieces) + piece) << 4);
-        long half = (long)(TTile.Size / 2) * pieces << 4;
-        int rows0 = firstRow + row < rows ? 16 : 0;
-        int rows1 = firstRow + row + (TTile.Size / 2) < rows ? 16 : 0;
-        int outputs0 = firstOutput + row < outputs ? 16 : 0;
-        int outputs1 = firstOutput + row + (TTile.Size / 2) < outputs ? 16 : 0;
-
-        // Or, of Q8 and Q4, half thread % 2 of the group of output thread/2.
-        int output = thread >> 1;
-        int eight = TWeights.FirstEight(output, thread & 1);
-        uint widened = (uint)((output * RowBytes) + ((eight ^ ((output >> 1) & 3)) << 4));
-        uint integers = (uint)(thread * (TWeights.GroupBytes / 2));
-        long fromQ = w + ((long)(firstOutput + output) * depth * TWeights.GroupBytes) + ((thread & 1) * (TWeights.GroupBytes / 2));
-        int outputsQ = firstOutput + output < outputs ? TWeights.GroupBytes / 2 : 0;
-        long fromScales = scales + ((long)IntrinsicMath.Min(firstOutput + output, outputs - 1) * scaleStride * 2);
+        long ofTile = (((long)row * pieces) + piece) << 4;
+        CudaAsm.Emit(
+            GemmText.KeepInputs,
+            Place(row, piece),
+            x + (((long)firstRow * pieces) << 4) + ofTile,
+            firstRow + row < rows ? 16 : 0,
+            firstRow + row + (TTile.Size / 2) < rows ? 16 : 0);
+        CudaAsm.Emit(GemmText.KeepPieces, (long)(TTile.Size / 2) * pieces << 4, pieces - piece);
+        if (TWeights.IsQuantized)
+        {
+            // Or, of Q8 and Q4, half thread % 2 of the group of output thread/2.
+            TWeights.Declare();
+            int output = thread >> 1;
+            int half = thread & 1;
+            int eight = TWeights.FirstEight(output, half);
+            int present = firstOutput + output < outputs ? TWeights.GroupBytes / 2 : 0;
+            long group = (long)(firstOutput + output) * depth;
+            CudaAsm.Emit(GemmText.KeepWeights, w + (group * TWeights.GroupBytes) + (half * (TWeights.GroupBytes / 2)), present, present);
+            CudaAsm.Emit(
+                GemmWidening.Keep,
+                (uint)(TTile.Size * RowBytes) + (uint)(thread * (TWeights.GroupBytes / 2)),
+                Widened<TTile, TWeights>(0) + Place(output, eight),
+                Widened<TTile, TWeights>(0) + Place(output, eight ^ TWeights.OtherEight),
+                scales + ((long)IntrinsicMath.Min(firstOutput + output, outputs - 1) * scaleStride * 2));
+        }
+        else
+        {
+            CudaAsm.Emit(
+                GemmText.KeepWeights,
+                w + (((long)firstOutput * pieces) << 4) + ofTile,
+                firstOutput + row < outputs ? 16 : 0,
+                firstOutput + row + (TTile.Size / 2) < outputs ? 16 : 0);
+        }
 
         // What its lane names to ldmatrix: a row of the warp's inputs and a row of its weights; see GemmText.
         int lane = thread & 31;
         int warpRow = (thread >> 5) / (TTile.Size / 32) * (TTile.Size / 2);
         int warpOutput = (thread >> 5) % (TTile.Size / 32) * 32;
-        int swizzle = (lane >> 1) & 3;
-        uint a = (uint)(((warpRow + (lane & 15)) * RowBytes) + (((lane >> 4) ^ swizzle) << 4));
-        uint b = (uint)(((warpOutput + (lane & 7) + ((lane >> 4) << 3)) * RowBytes) + ((((lane >> 3) & 1) ^ swizzle) << 4));
+        uint ofInputs = Place(warpRow + (lane & 15), lane >> 4);
+        uint ofWeights = Place(warpOutput + (lane & 7) + ((lane >> 4) << 3), (lane >> 3) & 1);
+        CudaAsm.Emit(GemmText.KeepPlaces, ofInputs, ofWeights, ofInputs ^ 32u, ofWeights ^ 32u);
 
+        int first = split * share;
+        int end = IntrinsicMath.Min(first + share, steps);
         for (int i = first - (Stages - 1); i < end; i++)
         {
             if (i >= first)
@@ -143,8 +165,17 @@ internal static class GemmTensorCores
                 CudaAsm.Emit(GemmText.WaitForOldest);
                 if (TWeights.IsQuantized)
                 {
-                    TWeights.Widen(
-                        WeightStage<TTile, TWeights>(i) + integers, WidenedStage<TTile, TWeights>(i) + widened, output, i >= 2 * depth);
+                    TWeights.Take(Stage<TTile, TWeights>(i), thread >> 1);
+                    if (i >= 2 * depth)
+                    {
+                        CudaAsm.Emit(GemmWidening.Remainders);
+                    }
+                    else
+                    {
+                        CudaAsm.Emit(GemmWidening.Products);
+                    }
+
+                    CudaAsm.Emit(GemmWidening.Store, (uint)((i & 1) * TTile.Size * RowBytes));
                 }
 
                 Group.Barrier();
@@ -154,21 +185,18 @@ internal static class GemmTensorCores
             if (next < end)
             {
                 int k = StepOf(next, depth);
-                long at = fromX + ((long)k * RowBytes) + (next - k == depth ? (long)rows * pieces << 4 : 0);
-                uint stage = Stage<TTile, TWeights>(next) + target;
-                int present = (k << 2) + piece < pieces ? 16 : 0;
-                CudaAsm.Emit(GemmText.Copy16, stage, at, rows0 & present);
-                CudaAsm.Emit(GemmText.Copy16, stage + (uint)(TTile.Size / 2 * RowBytes), at + half, rows1 & present);
+                uint stage = Stage<TTile, TWeights>(next);
+                const int Half = RowBytes / 2;
+                long at = ((long)k * RowBytes) + (next - k == depth ? partBytes : 0);
+                CudaAsm.Emit(GemmText.CopyInputs, stage, stage + (uint)(TTile.Size * Half), at, 4 * k);
                 if (TWeights.IsQuantized)
                 {
-                    TWeights.Copy(WeightStage<TTile, TWeights>(next) + integers, fromQ + ((long)k * TWeights.GroupBytes), outputsQ);
+                    TWeights.Copy(stage, k);
                 }
                 else
                 {
-                    at = fromW + ((long)k * RowBytes);
-                    stage = WeightStage<TTile, TWeights>(next) + target;
-                    CudaAsm.Emit(GemmText.Copy16, stage, at, outputs0 & present);
-                    CudaAsm.Emit(GemmText.Copy16, stage + (uint)(TTile.Size / 2 * RowBytes), at + half, outputs1 & present);
+                    stage += (uint)(TTile.Size * RowBytes);
+                    CudaAsm.Emit(GemmText.CopyWeights, stage, stage + (uint)(TTile.Size * Half), (long)k * RowBytes, 4 * k);
                 }
             }
 
@@ -177,16 +205,16 @@ internal static class GemmTensorCores
             // A scale is loaded one step ahead, into the register that the widening has just read.
             if (TWeights.IsQuantized && i + 1 >= first && i + 1 < end)
             {
-                TWeights.LoadScale(fromScales + (2L * StepOf(i + 1, depth)));
+                CudaAsm.Emit(GemmWidening.LoadScale, 2L * StepOf(i + 1, depth));
             }
 
             if (i >= first)
             {
-                uint inputStage = Stage<TTile, TWeights>(i);
-                uint weightStage = TWeights.IsQuantized ? WidenedStage<TTile, TWeights>(i) : WeightStage<TTile, TWeights>(i);
-                TTile.Fetch(inputStage + a, weightStage + b);
+                uint inputs = Stage<TTile, TWeights>(i);
+                uint weights = TWeights.IsQuantized ? Widened<TTile, TWeights>(i) : inputs + (uint)(TTile.Size * RowBytes);
+                TTile.FetchFirst(inputs, weights);
                 TTile.Multiply<TWeights>();
-                TTile.Fetch(inputStage + (a ^ 32u), weightStage + (b ^ 32u));
+                TTile.FetchSecond(inputs, weights);
                 TTile.Multiply<TWeights>();
             }
         }
@@ -205,12 +233,14 @@ internal static class GemmTensorCores
         {
             float add = bias.Length > 0 ? bias[firstOutput + column] : 0;
             int last = IntrinsicMath.Min(TTile.Size, rows - firstRow);
-            for (int r = thread / TTile.Size; r < last; r += 2)
+            int r = thread / TTile.Size;
+            long at = ((((long)split * rows) + firstRow + r) * stride) + firstOutput + column;
+            for (; r < last; r += 2)
             {
                 float value = (sums[(r * pitch) + column] * factors[firstRow + r]) + add;
                 value = Activating.Apply(activation, value);
-                long at = (((((long)split * rows) + firstRow + r) * stride) + firstOutput) + column;
                 y[at] = residual.Length > 0 ? value + residual[at] : value;
+                at += 2L * stride;
             }
         }
     }
@@ -222,6 +252,9 @@ internal static class GemmTensorCores
         return k < depth ? k : k - depth;
     }
 
+    // Where a piece of a row lies among rows of 64 bytes.
+    private static uint Place(int row, int piece) => (uint)((row * RowBytes) + ((piece ^ ((row >> 1) & 3)) << 4));
+
     private static int StageBytes<TTile, TWeights>()
         where TTile : struct, IGemmTile
         where TWeights : struct, IGemmWeights => TTile.Size * (RowBytes + TWeights.GroupBytes);
@@ -230,11 +263,7 @@ internal static class GemmTensorCores
         where TTile : struct, IGemmTile
         where TWeights : struct, IGemmWeights => (uint)((step & (Stages - 1)) * StageBytes<TTile, TWeights>());
 
-    private static uint WeightStage<TTile, TWeights>(int step)
-        where TTile : struct, IGemmTile
-        where TWeights : struct, IGemmWeights => Stage<TTile, TWeights>(step) + (uint)(TTile.Size * RowBytes);
-
-    private static uint WidenedStage<TTile, TWeights>(int step)
+    private static uint Widened<TTile, TWeights>(int step)
         where TTile : struct, IGemmTile
         where TWeights : struct, IGemmWeights =>
             (uint)((Stages * StageBytes<TTile, TWeights>()) + ((step & 1) * TTile.Size * RowBytes));

@@ -3,7 +3,8 @@ using ILGPU.Runtime.Cuda;
 namespace Palmyra.Gpu.Kernels;
 
 /// <summary>How large a piece of the result a block of a GEMM makes: Size x Size numbers by 2·Size threads.</summary>
-/// <remarks>Warps lie in two rows of Size/32; each makes Size/2 rows x 32 outputs. <see cref="GemmText"/> says how a warp holds them.</remarks>
+/// <remarks>Warps lie in two rows of Size/32; each makes Size/2 rows x 32 outputs. <see cref="GemmText"/> says how a warp holds
+/// them.</remarks>
 internal interface IGemmTile
 {
     /// <summary>Rows, and outputs.</summary>
@@ -12,8 +13,11 @@ internal interface IGemmTile
     /// <summary>Sets the sums to zero.</summary>
     static abstract void Clear();
 
-    /// <summary>Loads the warp's operands of 16 inputs from shared memory.</summary>
-    static abstract void Fetch(uint a, uint b);
+    /// <summary>Loads the warp's operands of a step's first 16 inputs from shared memory.</summary>
+    static abstract void FetchFirst(uint inputs, uint weights);
+
+    /// <summary>Loads those of its second.</summary>
+    static abstract void FetchSecond(uint inputs, uint weights);
 
     /// <summary>Adds their products to the sums.</summary>
     static abstract void Multiply<TWeights>()
@@ -36,7 +40,9 @@ internal readonly struct LargeTile : IGemmTile
         CudaAsm.Emit(GemmText.Clear23);
     }
 
-    public static void Fetch(uint a, uint b) => CudaAsm.Emit(GemmText.Fetch0123, a, b);
+    public static void FetchFirst(uint inputs, uint weights) => CudaAsm.Emit(GemmText.FetchFirst0123, inputs, weights);
+
+    public static void FetchSecond(uint inputs, uint weights) => CudaAsm.Emit(GemmText.FetchSecond0123, inputs, weights);
 
     public static void Multiply<TWeights>()
         where TWeights : struct, IGemmWeights
@@ -69,7 +75,9 @@ internal readonly struct SmallTile : IGemmTile
 
     public static void Clear() => CudaAsm.Emit(GemmText.Clear01);
 
-    public static void Fetch(uint a, uint b) => CudaAsm.Emit(GemmText.Fetch01, a, b);
+    public static void FetchFirst(uint inputs, uint weights) => CudaAsm.Emit(GemmText.FetchFirst01, inputs, weights);
+
+    public static void FetchSecond(uint inputs, uint weights) => CudaAsm.Emit(GemmText.FetchSecond01, inputs, weights);
 
     public static void Multiply<TWeights>()
         where TWeights : struct, IGemmWeights

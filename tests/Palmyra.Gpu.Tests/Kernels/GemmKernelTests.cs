@@ -25,17 +25,16 @@ public sealed class GemmKernelTests : IDisposable
         void Check((Delegate Kernel, int SharedBytes) product, int size)
         {
             PtxKernel kernel = _compiler.Compile(product.Kernel, 2 * size);
-            if (Environment.GetEnvironmentVariable("DUMP") is string folder)
-            {
-                File.WriteAllText(Path.Combine(folder, kernel.Name + ".ptx"), kernel.Text);
-            }
-
             PtxText text = PtxText.Read(kernel.Text);
+            Assert.Contains(".extern .shared .align 16 ", kernel.Text, StringComparison.Ordinal);
             Assert.Equal((0, 0, true), (text.LocalBytes, text.SharedBytes, text.UsesDynamicShared));
-            Assert.InRange(text.NamedRegisters, 1, 112);
+            
+            // Those that live while a step multiplies are some 15 fewer: copying and widening have their own.
+            Assert.InRange(text.NamedRegisters, 1, 128);
 
-            // Two blocks of large tiles, five of small ones, on a multiprocessor of compute capability 8.0 (164 KB, 1 KB of it a block's own).
-            Assert.InRange(product.SharedBytes, 1, (size == LargeTile.Size ? 81 : 31 + 1) << 10);
+            // Of a multiprocessor's 164 KB (compute capability 8.0), 1 KB a block being the system's: two blocks of large tiles, four of
+            // small ones.
+            Assert.InRange(product.SharedBytes, 1, (size == LargeTile.Size ? 81 : 40) << 10);
         }
     }
 

@@ -14,7 +14,7 @@ internal sealed class GemmRun : IDisposable
     private static readonly KernelCompiler Compiler = new();
 
     private readonly PtxDriver _driver = new();
-    private readonly Dictionary<string, PtxKernel> _kernels = [];
+    private float[] _results = [];
 
     public required GemmShape Shape { get; init; }
 
@@ -39,8 +39,18 @@ internal sealed class GemmRun : IDisposable
     /// <summary>What the product's kernel did.</summary>
     public PtxStatistics Product => _driver.Statistics.Single(one => one.Key.StartsWith("Multiply", StringComparison.Ordinal)).Value;
 
+    /// <summary>√(Σ(actual − expected)²/Σ expected²) of the finite numbers.</summary>
+    public double RelativeError { get; private set; }
+
     /// <summary>Whether padding and surroundings of the results kept their marks.</summary>
     public bool IsSurroundingKept { get; private set; }
+
+    /// <summary>Computes the product; returns its numbers.</summary>
+    public float[] Results()
+    {
+        Error();
+        return _results;
+    }
 
     /// <summary>Computes the product; returns the largest error as a share of what is allowed.</summary>
     public double Error()
@@ -92,6 +102,8 @@ internal sealed class GemmRun : IDisposable
         float[] actual = new float[y.Length];
         _driver.CopyOut(MemoryMarshal.AsBytes(actual.AsSpan()), results);
 
+        _results = actual;
+
         // Rounding of inputs and weights, then of sums; see GemmPrecision. A lost digit of an activation is one of its argument or of 1.
         double perProduct = (precision, format) switch
         {
@@ -102,6 +114,8 @@ internal sealed class GemmRun : IDisposable
             _ => Math.Pow(2, -21),
         } + (inputs * passes * Math.Pow(2, -24));
         double worst = 0;
+        double squares = 0;
+        double distances = 0;
         IsSurroundingKept = true;
         for (int row = 0; row < rows; row++)
         {
@@ -126,11 +140,20 @@ internal sealed class GemmRun : IDisposable
                 double added = HasResidual || InPlace ? residual[at] : 0;
                 double expected = Apply(sum) + added;
                 double allowed = (1.13 * perProduct * size) + (1e-6 * (1e-30 + Math.Abs(sum) + Math.Abs(added) + (Activation == Activation.None ? 0 : 1)));
+                if (!double.IsFinite(expected))
+                {
+                    worst = float.IsFinite(actual[at]) ? double.PositiveInfinity : worst;
+                    continue;
+                }
+
                 double error = Math.Abs(actual[at] - expected);
+                squares += expected * expected;
+                distances += error * error;
                 worst = Math.Max(worst, double.IsNaN(error) ? double.PositiveInfinity : error / allowed);
             }
         }
 
+        RelativeError = distances == 0 ? 0 : Math.Sqrt(distances / squares);
         return worst;
     }
 
