@@ -1,3 +1,4 @@
+using Palmyra.Gpu.Driver;
 using Palmyra.Testing.Ptx;
 
 namespace Palmyra.Gpu.Tests.Ptx;
@@ -133,7 +134,17 @@ public sealed class FlowTests
     }
 
     [Fact]
-    public void BlocksRunInOrderAndSeeEachOthersWrites() => Assert.Equal(
-        3u * 64,
-        Snippet.Run("mov.u32 r0, %ctaid.x; setp.eq.u32 p0, r0, 0; setp.eq.and.u32 p0, tid, 0, p0; @p0 st.global.u32 [%rd], 0; bar.sync 0; red.add.global.u32 [%rd], 1;", 64, 1, blocks: 3)[0]);
+    public void BlocksRunFromTheFirstOrFromTheLast()
+    {
+        // Each block notes how many came before it; a kernel that relies on the order shows by giving another result in the other one.
+        const string Code = "setp.ne.u32 p0, tid, 0; @p0 ret; mov.u32 r0, %ctaid.x; mov.u32 r1, %ctaid.y; mad.lo.u32 r0, r1, 3, r0; " +
+            "mad.wide.u32 l0, r0, 4, %rd; atom.add.global.u32 r2, [%rd+24], 1; st.global.u32 [l0], r2;";
+        foreach (bool reversed in (bool[])[false, true])
+        {
+            using var driver = new PtxDriver { ReverseBlocks = reversed };
+            nint result = driver.Upload(new uint[7]);
+            driver.Launch(driver.Load(Snippet.Block(Code)), new LaunchShape(3, 2, 32), default(KernelArguments).Add((long)result).Bytes);
+            Assert.Equal(reversed ? [5u, 4, 3, 2, 1, 0, 6] : [0u, 1, 2, 3, 4, 5, 6], driver.Download<uint>(result, 7));
+        }
+    }
 }

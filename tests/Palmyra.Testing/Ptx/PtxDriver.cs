@@ -33,6 +33,12 @@ public sealed class PtxDriver(GpuDevice? device = null) : IGpuDriver
     /// <summary>Instructions (a warp's counting once) after which a launch is taken for a loop without end.</summary>
     public long InstructionBudget { get; set; } = 200_000_000;
 
+    /// <summary>
+    /// Whether the blocks of a grid run from the last to the first. The order is the hardware's affair, so a kernel must give the same either way
+    /// but for the order in which floats are added by atomic instructions.
+    /// </summary>
+    public bool ReverseBlocks { get; set; }
+
     /// <summary>Allocations not given back.</summary>
     public int Allocations => _memory.Live;
 
@@ -146,7 +152,8 @@ public sealed class PtxDriver(GpuDevice? device = null) : IGpuDriver
 
         if (shape.SharedBytes < 0 || program.SharedBytes + shape.SharedBytes > Device.SharedBytesPerBlock)
         {
-            throw Refused($"{launching}: {program.SharedBytes + shape.SharedBytes} bytes of shared memory, the device has {Device.SharedBytesPerBlock}");
+            int shared = program.SharedBytes + shape.SharedBytes;
+            throw Refused($"{launching}: {shared} bytes of shared memory, the device has {Device.SharedBytesPerBlock}");
         }
 
         if (arguments.Length != program.ParameterBytes)
@@ -193,7 +200,7 @@ public sealed class PtxDriver(GpuDevice? device = null) : IGpuDriver
     private void Run(Program program, LaunchShape shape, byte[] arguments)
     {
         using var launch = new Launch(program, shape, arguments, _memory, InstructionBudget);
-        LastLaunch = launch.Run();
+        LastLaunch = launch.Run(ReverseBlocks);
         Launches++;
         _statistics[program.Name] = _statistics.TryGetValue(program.Name, out PtxStatistics? before) ? before + LastLaunch : LastLaunch;
     }

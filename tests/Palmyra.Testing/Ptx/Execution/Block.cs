@@ -80,7 +80,8 @@ internal sealed class Block : IDisposable
                     arrived += BitOperations.PopCount(warp.Present);
                     if (waiting.Threads != first.Waiting!.Threads || (waiting.Threads is null && waiting != first.Waiting))
                     {
-                        throw warp.Fault(0, $"warp {warp.Index} waits here while warp {first.Index} waits at line {first.Waiting.Line}: the block's threads have taken different ways");
+                        string elsewhere = $"warp {first.Index} waits at line {first.Waiting.Line}";
+                        throw warp.Fault(0, $"warp {warp.Index} waits here while {elsewhere}: the block's threads have taken different ways");
                     }
                 }
             }
@@ -128,6 +129,7 @@ internal sealed class Block : IDisposable
         int there = _warps.Where(warp => warp.Waiting?.Number == barrier.Number).Sum(warp => BitOperations.PopCount(warp.Present));
         IEnumerable<string> others = _warps.Where(warp => warp.Waiting?.Number != barrier.Number)
             .Select(warp => $"warp {warp.Index} {(warp.Waiting is null ? "has ended" : $"waits at line {warp.Waiting.Line}")}");
-        return stuck.Fault(0, $"the barrier waits for ever: {there} of {barrier.Threads ?? _threads} threads have come ({string.Join(", ", others)})");
+        string come = $"{there} of {barrier.Threads ?? _threads} threads have come ({string.Join(", ", others)})";
+        return stuck.Fault(0, $"the barrier waits for ever: {come}");
     }
 }

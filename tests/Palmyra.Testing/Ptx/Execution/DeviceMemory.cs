@@ -13,6 +13,7 @@ internal sealed unsafe class DeviceMemory : IDisposable
     // A gap behind each allocation catches an index that runs over; allocations are aligned to 256 as cuMemAlloc's are.
     private const ulong Gap = 4096;
     private const ulong Alignment = 256;
+    private const long LargestFilled = 64 << 20;
 
     private readonly List<Allocation> _allocations = [];
     private ulong _next = FirstAddress;
@@ -21,12 +22,19 @@ internal sealed unsafe class DeviceMemory : IDisposable
     /// <summary>Allocations not yet given back.</summary>
     public int Live { get; private set; }
 
-    /// <summary>Allocates; the content is all ones, a NaN in every format, so that reading it before writing shows.</summary>
+    /// <summary>
+    /// Allocates; the content is all ones, a NaN in every format, so that reading it before writing shows. Large allocations stay as they are,
+    /// since a backend may ask for most of the device's memory and use a little of it.
+    /// </summary>
     public ulong Allocate(long bytes)
     {
         ulong length = (ulong)bytes;
         var allocation = new Allocation(_next, length, (byte*)NativeMemory.AlignedAlloc((nuint)bytes, (nuint)Alignment));
-        NativeMemory.Fill(allocation.Bytes, (nuint)bytes, 0xFF);
+        if (bytes <= LargestFilled)
+        {
+            NativeMemory.Fill(allocation.Bytes, (nuint)bytes, 0xFF);
+        }
+
         _allocations.Add(allocation);
         _next = (_next + length + Gap + Alignment - 1) / Alignment * Alignment;
         Live++;

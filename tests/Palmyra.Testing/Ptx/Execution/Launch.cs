@@ -30,16 +30,15 @@ internal sealed unsafe class Launch : IDisposable
 
     public Counters Counters { get; }
 
-    /// <summary>Runs all blocks.</summary>
-    public PtxStatistics Run()
+    /// <summary>Runs all blocks, from the first or from the last.</summary>
+    public PtxStatistics Run(bool reversed)
     {
         using var block = new Block(this);
-        for (int y = 0; y < Shape.GridY; y++)
+        long blocks = (long)Shape.GridX * Shape.GridY;
+        for (long i = 0; i < blocks; i++)
         {
-            for (int x = 0; x < Shape.GridX; x++)
-            {
-                block.Run(x, y);
-            }
+            long number = reversed ? blocks - 1 - i : i;
+            block.Run((int)(number % Shape.GridX), (int)(number / Shape.GridX));
         }
 
         return Counters.ToStatistics(Program);

@@ -27,7 +27,10 @@ internal sealed class SharedClock(int warps)
     /// <summary>The count a warp's accesses carry now.</summary>
     public uint Now(int warp) => _now[warp];
 
-    /// <summary>Whether what warp <paramref name="other"/> did at <paramref name="count"/> comes before what <paramref name="warp"/> does now.</summary>
+    /// <summary>Whether what one warp did at a count comes before what another does now.</summary>
+    /// <param name="warp">Who does something now.</param>
+    /// <param name="other">Who did something before.</param>
+    /// <param name="count">That one's count then.</param>
     public bool Ordered(int warp, int other, uint count) => count <= _known[(warp * _now.Length) + other];
 
     /// <summary>Whether what another lane of the same warp did at <paramref name="count"/> comes before what is done now.</summary>

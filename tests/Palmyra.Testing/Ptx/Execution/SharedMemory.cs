@@ -61,27 +61,28 @@ internal sealed unsafe class SharedMemory : IDisposable
             int same = Same(histories);
             if (history.Copier != 0)
             {
-                throw warp.Fault(lane, $"reads shared memory at {address} before thread {history.Copier - 1} has waited for the cp.async that writes it");
+                throw warp.Fault(lane, $"reads {Place(address)} before thread {history.Copier - 1} has waited for the cp.async that writes it");
             }
 
             if (history.Writer == 0)
             {
-                throw warp.Fault(lane, $"reads shared memory at {address} that nobody has written");
+                throw warp.Fault(lane, $"reads {Place(address)} that nobody has written");
             }
 
             if (Races(warp, thread, history.Writer, strong, isWrite: true))
             {
+                string writer = $"thread {History.Thread(history.Writer)}";
                 throw warp.Fault(lane, (history.Writer & History.Special) != 0
-                    ? $"reads shared memory at {address} that thread {History.Thread(history.Writer)} copied with cp.async and waited for, without a barrier after that wait"
-                    : $"reads shared memory at {address} that thread {History.Thread(history.Writer)} wrote, without a barrier between: a race");
+                    ? $"reads {Place(address)} that {writer} copied with cp.async and waited for, without a barrier after that wait"
+                    : $"reads {Place(address)} that {writer} wrote, without a barrier between: a race");
             }
 
             uint reader = history.Reader;
             bool otherWarp = reader != 0 && History.Warp(reader) != warp.Index;
             bool several = !otherWarp && reader != 0 && History.Count(reader) == History.Count(record)
                 && (History.Thread(reader) != thread || (reader & History.Special) != 0);
-            var after = new History(history.Writer, several ? record | History.Special : record, otherWarp ? reader : history.OtherReader, copier: 0);
-            histories[..same].Fill(after);
+            uint latest = several ? record | History.Special : record;
+            histories[..same].Fill(new History(history.Writer, latest, otherWarp ? reader : history.OtherReader, copier: 0));
             histories = histories[same..];
         }
 
@@ -140,19 +141,20 @@ internal sealed unsafe class SharedMemory : IDisposable
             History history = left[0];
             if (history.Copier != 0)
             {
-                throw warp.Fault(lane, $"writes shared memory at {address} before thread {history.Copier - 1} has waited for the cp.async that writes it");
+                throw warp.Fault(lane, $"writes {Place(address)} before thread {history.Copier - 1} has waited for the cp.async that writes it");
             }
 
             if (!sameValue && Races(warp, thread, history.Writer, strong, isWrite: true))
             {
-                throw warp.Fault(lane, $"writes shared memory at {address} that thread {History.Thread(history.Writer)} wrote, without a barrier between: a race");
+                int writer = History.Thread(history.Writer);
+                throw warp.Fault(lane, $"writes {Place(address)} that thread {writer} wrote, without a barrier between: a race");
             }
 
             bool races = Races(warp, thread, history.Reader, strong, isWrite: false);
             if (races || Races(warp, thread, history.OtherReader, strong, isWrite: false))
             {
                 int reader = History.Thread(races ? history.Reader : history.OtherReader);
-                throw warp.Fault(lane, $"writes shared memory at {address} that thread {reader} read, without a barrier between: a race");
+                throw warp.Fault(lane, $"writes {Place(address)} that thread {reader} read, without a barrier between: a race");
             }
         }
 
@@ -174,6 +176,8 @@ internal sealed unsafe class SharedMemory : IDisposable
             ? !_clock.OrderedWithin(warp.Index, count, fenced: isWrite && special)
             : !_clock.Ordered(warp.Index, History.Warp(record), count);
     }
+
+    private static string Place(ulong address) => $"shared memory at {address}";
 
     private Span<History> Range(Warp warp, int lane, ulong address, int bytes) =>
         address + (ulong)bytes <= (ulong)_history.Length

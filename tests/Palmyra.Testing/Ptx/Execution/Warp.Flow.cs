@@ -48,7 +48,8 @@ internal sealed unsafe partial class Warp
             uint lanes = instruction.Guard is null ? _active : instruction.Guard.Of(this, _active);
             if (++counters.Instructions > budget)
             {
-                throw Fault(BitOperations.TrailingZeroCount(_active), $"the launch has executed {budget} instructions and has not ended: a loop without end?");
+                int lane = BitOperations.TrailingZeroCount(_active);
+                throw Fault(lane, $"the launch has executed {budget} instructions and has not ended: a loop without end?");
             }
 
             if (lanes != 0)

@@ -109,7 +109,8 @@ internal static class Arithmetic
             var wide = new PtxType(type.Kind, 2 * type.Bytes);
             Type function = (add ? typeof(MultiplyWideAdd<,>) : typeof(MultiplyWide<,>)).MakeGenericType(clr, wide.Clr!);
             return add
-                ? Lanewise.Ternary(function, clr, clr, wide.Clr!, wide.Clr!, d.Target(0, wide.Bytes), d.Source(1, type), d.Source(2, type), d.Source(3, wide))
+                ? Lanewise.Ternary(
+                    function, clr, clr, wide.Clr!, wide.Clr!, d.Target(0, wide.Bytes), d.Source(1, type), d.Source(2, type), d.Source(3, wide))
                 : Lanewise.Binary(function, clr, clr, wide.Clr!, d.Target(0, wide.Bytes), d.Source(1, type), d.Source(2, type));
         }
 
@@ -135,8 +136,11 @@ internal static class Arithmetic
                     d.Target(0, type.Bytes), d.Source(1, type), d.Source(2, type), d.Source(3, type));
             case "min" or "max" when d.Has("NaN"):
                 d.Allow("NaN", "ftz");
-                return Binary(d, type, Modified(
-                    d, clr, d.Opcode == "min" ? typeof(MinimumOrNan<>) : typeof(MaximumOrNan<>), typeof(FlushedBinary<>), typeof(SaturatedBinary<>)));
+                {
+                    Type nan = d.Opcode == "min" ? typeof(MinimumOrNan<>) : typeof(MaximumOrNan<>);
+                    return Binary(d, type, Modified(d, clr, nan, typeof(FlushedBinary<>), typeof(SaturatedBinary<>)));
+                }
+
         }
 
         if (FloatBinary.TryGetValue(d.Opcode, out Type? binary))

@@ -10,7 +10,9 @@ internal static class AsyncInstructions
 {
     public static Instruction Translate(Decoder d)
     {
-        d.Allow("async", "ca", "cg", "shared", "shared::cta", "global", "commit_group", "wait_group", "wait_all", "L2::64B", "L2::128B", "L2::256B", "L2::cache_hint");
+        d.Allow(
+            "async", "ca", "cg", "shared", "shared::cta", "global", "commit_group", "wait_group", "wait_all",
+            "L2::64B", "L2::128B", "L2::256B", "L2::cache_hint");
         if (d.Has("commit_group"))
         {
             return new CommitGroup();

@@ -7,7 +7,8 @@ using Palmyra.Testing.Ptx.Translation;
 namespace Palmyra.Testing.Ptx.Instructions;
 
 /// <summary>atom and red: lanes update memory one after the other, in their order; hardware chooses any.</summary>
-internal sealed unsafe class Atomics(Space space, Address address, int bytes, int target, int b, int c, Func<ulong, ulong, ulong, ulong> update) : Instruction
+internal sealed unsafe class Atomics(
+    Space space, Address address, int bytes, int target, int b, int c, Func<ulong, ulong, ulong, ulong> update) : Instruction
 {
     private static readonly string[] Known =
     [

@@ -12,16 +12,18 @@ internal static class BitFunctions
     {
         PtxType type = d.Type;
         bool wide = type.Bytes == 8;
+        d.Allow(d.Opcode == "shf" ? ["l", "r", "wrap", "clamp"] : []);
         switch (d.Opcode)
         {
             case "brev":
                 return Make(d, type, [type], (a, _, _, _) => Reverse(a, type.Bytes));
             case "bfind":
-                return Make(d, PtxType.U32, [type], (a, _, _, _) => d.Has("shiftamt") ? throw d.Failure("bfind.shiftamt is not known here") : Find(a, type));
+                return Make(d, PtxType.U32, [type], (a, _, _, _) => Find(a, type));
             case "bfe":
                 return Make(d, type, [type, PtxType.U32, PtxType.U32], (a, b, c, _) => Extract(a, (int)(b & 0xFF), (int)(c & 0xFF), type));
             case "bfi":
-                return Make(d, type, [type, type, PtxType.U32, PtxType.U32], (a, b, c, e) => Insert(a, b, (int)(c & 0xFF), (int)(e & 0xFF), wide ? 64 : 32));
+                return Make(
+                    d, type, [type, type, PtxType.U32, PtxType.U32], (a, b, c, e) => Insert(a, b, (int)(c & 0xFF), (int)(e & 0xFF), wide ? 64 : 32));
             case "prmt":
                 return Make(d, type, [type, type, type], (a, b, c, _) => Permute(a | b << 32, c));
             case "lop3":
@@ -34,7 +36,8 @@ internal static class BitFunctions
                 {
                     bool left = d.Has("l");
                     bool wrap = d.Has("wrap");
-                    return Make(d, type, [type, type, PtxType.U32], (a, b, c, _) => Funnel(a | b << 32, wrap ? (int)(c & 31) : (int)Math.Min(c, 32), left));
+                    return Make(
+                        d, type, [type, type, PtxType.U32], (a, b, c, _) => Funnel(a | b << 32, wrap ? (int)(c & 31) : (int)Math.Min(c, 32), left));
                 }
 
             case "dp4a":
@@ -49,8 +52,8 @@ internal static class BitFunctions
         }
     }
 
-    private static Bitwise Make(Decoder d, PtxType result, PtxType[] sources, Func<ulong, ulong, ulong, ulong, ulong> function) =>
-        new((d.Target(0, result.Bytes), result.Bytes), [.. sources.Select((type, i) => (d.Source(i + 1, type), type.Bytes))], function);
+    private static Bitwise Make(Decoder d, PtxType result, PtxType[] sources, Func<ulong, ulong, ulong, ulong, ulong> function) => new(
+        (d.Target(0, result.Bytes), result.Bytes), [.. sources.Select((type, i) => (d.Source(i + 1, type), type.Bytes))], function);
 
     private static ulong Reverse(ulong a, int bytes)
     {

@@ -35,8 +35,8 @@ internal static class Conversions
         (int targetRow, int targetBytes) = d.Wide(d.Operand(0), to);
         Type source = Bits(sourceBytes);
         Type target = to.IsSigned ? new PtxType(ValueKind.Signed, targetBytes).Clr! : Bits(targetBytes);
-        Type function = (d.Has("sat") ? typeof(ResizeSaturated<,,,>) : typeof(Resize<,,,>)).MakeGenericType(source, from.Clr!, to.Clr!, target);
-        return Lanewise.Unary(function, source, target, targetRow, sourceRow);
+        Type function = d.Has("sat") ? typeof(ResizeSaturated<,,,>) : typeof(Resize<,,,>);
+        return Lanewise.Unary(function.MakeGenericType(source, from.Clr!, to.Clr!, target), source, target, targetRow, sourceRow);
     }
 
     private static Instruction ToFloat(Decoder d, PtxType to, PtxType from)
@@ -55,7 +55,8 @@ internal static class Conversions
     {
         (int row, int bytes) = d.Wide(d.Operand(0), to);
         Type target = to.IsSigned ? new PtxType(ValueKind.Signed, bytes).Clr! : Bits(bytes);
-        Type function = typeof(FloatToInteger<,,,>).MakeGenericType(from.Clr!, to.Clr!, target, Rounding(d) ?? throw d.Failure("a rounding is missing"));
+        Type rounding = Rounding(d) ?? throw d.Failure("a rounding is missing");
+        Type function = typeof(FloatToInteger<,,,>).MakeGenericType(from.Clr!, to.Clr!, target, rounding);
         return Lanewise.Unary(function, from.Clr!, target, row, d.Source(1, from));
     }
 

@@ -1,3 +1,4 @@
+using System.Numerics;
 using Palmyra.Testing.Ptx.Execution;
 using Palmyra.Testing.Ptx.Syntax;
 using Palmyra.Testing.Ptx.Translation;
@@ -39,7 +40,12 @@ internal static class InstructionSet
                 // Blocks run one after the other and warps to their barriers, so memory is always in order and caches are not seen.
                 return new Nothing();
             case "createpolicy":
-                return Lanewise.Unary(typeof(Copy<ulong>), typeof(ulong), typeof(ulong), d.Target(0, 8), d.Source(Operand.OfNumber(0), new PtxType(ValueKind.Bits, 8)));
+                {
+                    // A hint for caches that are not there.
+                    int nothing = d.Source(Operand.OfNumber(0), new PtxType(ValueKind.Bits, 8));
+                    return Lanewise.Unary(typeof(Copy<ulong>), typeof(ulong), typeof(ulong), d.Target(0, 8), nothing);
+                }
+
             default:
                 if (d.Types == 0)
                 {
@@ -60,6 +66,6 @@ internal static class InstructionSet
     private sealed class Trap : Instruction
     {
         public override void Execute(Warp warp, uint lanes) =>
-            throw warp.Fault(System.Numerics.BitOperations.TrailingZeroCount(lanes), "the kernel stops itself");
+            throw warp.Fault(BitOperations.TrailingZeroCount(lanes), "the kernel stops itself");
     }
 }

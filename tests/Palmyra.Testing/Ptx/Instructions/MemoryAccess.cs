@@ -6,14 +6,17 @@ using Palmyra.Testing.Ptx.Translation;
 
 namespace Palmyra.Testing.Ptx.Instructions;
 
-/// <summary>Translates ld and st. How caches treat an access does not change what it reads, so those parts of the opcode are only read over.</summary>
+/// <summary>
+/// Translates ld and st. How caches treat an access does not change what it reads, so those parts of the opcode are read over.
+/// </summary>
 internal static class MemoryAccess
 {
     private static readonly string[] Known =
     [
-        "global", "shared", "local", "param", "v2", "v4", "nc", "ca", "cg", "cs", "cv", "lu", "wb", "wt", "volatile", "weak", "relaxed", "acquire",
-        "release", "cta", "gpu", "sys", "shared::cta", "param::entry", "L1::evict_normal", "L1::evict_first", "L1::evict_last", "L1::no_allocate",
-        "L1::evict_unchanged", "L2::evict_first", "L2::evict_last", "L2::evict_normal", "L2::64B", "L2::128B", "L2::256B",
+        "global", "shared", "shared::cta", "local", "param", "param::entry", "v2", "v4", "nc", "ca", "cg", "cs", "cv", "lu", "wb", "wt",
+        "volatile", "weak", "relaxed", "acquire", "release", "cta", "gpu", "sys",
+        "L1::evict_normal", "L1::evict_first", "L1::evict_last", "L1::no_allocate", "L1::evict_unchanged",
+        "L2::evict_first", "L2::evict_last", "L2::evict_normal", "L2::cache_hint", "L2::64B", "L2::128B", "L2::256B",
     ];
 
     public static Instruction Translate(Decoder d)

@@ -51,7 +51,9 @@ internal static class Moves
     private static PtxType Part(Decoder d, PtxType type, int count)
     {
         int bytes = type.Bytes / count;
-        return bytes >= 2 && bytes * count == type.Bytes ? new PtxType(ValueKind.Bits, bytes) : throw d.Failure($"{type.Bytes} bytes have no {count} parts");
+        return bytes >= 2 && bytes * count == type.Bytes
+            ? new PtxType(ValueKind.Bits, bytes)
+            : throw d.Failure($"{type.Bytes} bytes have no {count} parts");
     }
 
     private sealed class Pack(int target, int bytes, int[] parts, int partBytes) : Instruction

@@ -35,7 +35,7 @@ internal static class TensorCores
             ("m16n8k32", 1) => 32,
             _ => throw d.Failure("this shape is not known here"),
         };
-        bool known = result == d.TypeFromEnd(0) && left.Bytes == right.Bytes && d.Parts[4] == "row" && d.Parts[5] == "col" && (result, left.Kind) switch
+        bool known = result == d.TypeFromEnd(0) && left.Bytes == right.Bytes && d.Has("row") && d.Has("col") && (result, left.Kind) switch
         {
             ({ Kind: ValueKind.Float, Bytes: 4 }, ValueKind.Float or ValueKind.Brain) => left == right,
             ({ Kind: ValueKind.Float, Bytes: 2 }, ValueKind.Float) => left == right && left.Bytes == 2,
@@ -53,7 +53,7 @@ internal static class TensorCores
         int rightCount = 8 * inner / 32 / perRegister;
         int resultCount = result.Bytes == 2 ? 2 : 4;
         return new MatrixMultiply(
-            inner, result, left, right, d.Targets(0, 4, resultCount), d.Sources(1, PtxType.B32, leftCount), d.Sources(2, PtxType.B32, rightCount),
-            d.Sources(3, PtxType.B32, resultCount));
+            inner, result, left, right, d.Targets(0, 4, resultCount),
+            d.Sources(1, PtxType.B32, leftCount), d.Sources(2, PtxType.B32, rightCount), d.Sources(3, PtxType.B32, resultCount));
     }
 }

@@ -72,8 +72,13 @@ internal static class WarpOperations
         Operand target = d.Operand(0);
         bool two = target.Kind == OperandKind.Pair;
         return new Shuffle(
-            d.Parts.First(part => part is "up" or "down" or "bfly" or "idx"), d.Target(two ? target.Parts[0] : target, 4),
-            two ? d.Predicate(target.Parts[1]) : -1, d.Source(1, PtxType.B32), d.Source(2, PtxType.B32), d.Source(3, PtxType.B32), d.Source(4, PtxType.B32));
+            d.Parts.First(part => part is "up" or "down" or "bfly" or "idx"),
+            d.Target(two ? target.Parts[0] : target, 4),
+            two ? d.Predicate(target.Parts[1]) : -1,
+            d.Source(1, PtxType.B32),
+            d.Source(2, PtxType.B32),
+            d.Source(3, PtxType.B32),
+            d.Source(4, PtxType.B32));
     }
 
     private static Collective Vote(Decoder d)

@@ -20,9 +20,6 @@ internal sealed class PtxModule
     /// <summary>Shared variables declared outside every kernel: ILGPU's dynamic shared memory.</summary>
     public List<VariableDeclaration> Variables { get; } = [];
 
-    /// <summary>Programs already translated, by entry; they hold no state of a launch.</summary>
-    public ConcurrentDictionary<string, object> Programs { get; } = new();
-
     /// <summary>Parses a text, or finds it among those already parsed.</summary>
     /// <param name="kernel">Named in failures.</param>
     /// <param name="text">PTX.</param>

@@ -86,18 +86,18 @@ internal sealed class PtxParser(string kernel, string text)
         while (_scanner.Peek() == '.')
         {
             string directive = Directive();
+            if (directive is not ("maxntid" or "reqntid" or "minnctapersm" or "maxnreg"))
+            {
+                throw Failure($"the directive .{directive} is not known here");
+            }
+
             int product = 1;
             do
             {
                 product *= (int)Number(_scanner.Word());
             }
             while (_scanner.Take(','));
-            maxThreads = directive switch
-            {
-                "maxntid" or "reqntid" => product,
-                "minnctapersm" or "maxnreg" => maxThreads,
-                _ => throw Failure($"the directive .{directive} is not known here"),
-            };
+            maxThreads = directive is "maxntid" or "reqntid" ? product : maxThreads;
         }
 
         var body = new List<Statement>();

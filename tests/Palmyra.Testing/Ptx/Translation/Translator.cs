@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Palmyra.Testing.Ptx.Execution;
 using Palmyra.Testing.Ptx.Instructions;
 using Palmyra.Testing.Ptx.Syntax;
@@ -11,6 +12,9 @@ namespace Palmyra.Testing.Ptx.Translation;
 /// </summary>
 internal sealed class Translator
 {
+    // A program holds no state of a launch, so all drivers of a process share it.
+    private static readonly ConcurrentDictionary<(PtxModule Module, string Entry, string Kernel), Program> Translated = new();
+
     private readonly string _kernel;
     private readonly PtxModule _module;
     private readonly RegisterFile _registers = new();
@@ -29,8 +33,8 @@ internal sealed class Translator
     }
 
     /// <summary>Translates a kernel, or finds its program among those already translated.</summary>
-    public static Program Translate(string kernel, PtxModule module, PtxEntry entry) => (Program)module.Programs.GetOrAdd(
-        $"{entry.Name} {kernel}", _ => new Translator(kernel, module).Translate(entry));
+    public static Program Translate(string kernel, PtxModule module, PtxEntry entry) =>
+        Translated.GetOrAdd((module, entry.Name, kernel), _ => new Translator(kernel, module).Translate(entry));
 
     private Program Translate(PtxEntry entry)
     {
@@ -110,7 +114,8 @@ internal sealed class Translator
                     Declare(scope, registers);
                     break;
                 case VariableDeclaration variable:
-                    Declare(scope, variable, variable.Name, variable.Space == "shared" ? _shared[variable] : Place(variable, Space.Local, ref _localBytes));
+                    Declare(
+                        scope, variable, variable.Name, variable.Space == "shared" ? _shared[variable] : Place(variable, Space.Local, ref _localBytes));
                     break;
                 case InstructionStatement instruction:
                     Translate(instruction, scope, end);
@@ -140,8 +145,9 @@ internal sealed class Translator
             case "brx":
                 {
                     var branch = new IndexedBranch(decoder.Source(0, PtxType.U32));
-                    _aims.Add(() => branch.Targets = scope.FindTargets(decoder.Operand(1).Name)?.Select(name => Find(statement, scope, name)).ToArray()
-                        ?? throw Failure(statement, $"{decoder.Operand(1).Name} is no list of branch targets"));
+                    string list = decoder.Operand(1).Name;
+                    _aims.Add(() => branch.Targets = scope.FindTargets(list)?.Select(name => Find(statement, scope, name)).ToArray()
+                        ?? throw Failure(statement, $"{list} is no list of branch targets"));
                     Add(branch, decoder, statement);
                     return;
                 }
@@ -194,7 +200,11 @@ internal sealed class Translator
     }
 
     private void Pass(
-        InstructionStatement statement, Scope outer, Scope inner, IReadOnlyList<Operand> arguments, IReadOnlyList<VariableDeclaration> parameters)
+        InstructionStatement statement,
+        Scope outer,
+        Scope inner,
+        IReadOnlyList<Operand> arguments,
+        IReadOnlyList<VariableDeclaration> parameters)
     {
         if (arguments.Count != parameters.Count)
         {
