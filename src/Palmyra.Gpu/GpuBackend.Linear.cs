@@ -16,6 +16,10 @@ internal sealed partial class GpuBackend
     private readonly GpuScratch _rounded;
     private readonly GpuScratch _indices;
 
+    // What _indices holds: decoding asks for rows 0, 1, 2, ... each time, and a copy would cut its step in two. Room for no more than was asked for
+    // before is the same room.
+    private readonly List<int> _uploaded = [];
+
     /// <summary>How exactly more than <see cref="Gemv.MostRows"/> rows are multiplied by weights of 16 bits and fewer.</summary>
     public GemmPrecision Precision { get; init; } = GemmPrecision.Rounded;
 
@@ -222,7 +226,13 @@ internal sealed partial class GpuBackend
     private GpuBatch.Ints Upload(ReadOnlySpan<int> indices)
     {
         nint address = _indices.Room((long)indices.Length * sizeof(int));
-        _runtime.Driver.CopyIn(address, MemoryMarshal.AsBytes(indices));
+        if (!CollectionsMarshal.AsSpan(_uploaded).StartsWith(indices))
+        {
+            _uploaded.Clear();
+            _runtime.Driver.CopyIn(address, MemoryMarshal.AsBytes(indices));
+            _uploaded.AddRange(indices);
+        }
+
         return new GpuBatch.Ints(address, indices.Length);
     }
 }

@@ -12,7 +12,8 @@ namespace Palmyra.Gpu;
 /// <summary>The operations on a GPU: this file is memory, the others hold the operations.</summary>
 /// <remarks>
 /// Every call enqueues kernels on the driver's one stream and returns; only <see cref="Read"/>, <see cref="ReadMatrix"/>,
-/// <see cref="ReadPage"/> and <see cref="Synchronize"/> wait. Scratch memory grows with the largest sizes seen and is then kept, so that a
+/// <see cref="ReadPage"/> and <see cref="Synchronize"/> wait. From the <see cref="Prepare"/> of a small batch to the next call that waits,
+/// kernels are collected first: see <see cref="StepDriver"/>. Scratch memory grows with the largest sizes seen and is then kept, so that a
 /// step whose sizes were seen before allocates nothing. Arguments are validated by <see cref="CheckedBackend"/>.
 /// </remarks>
 internal sealed partial class GpuBackend : IBackend
@@ -23,9 +24,10 @@ internal sealed partial class GpuBackend : IBackend
     /// <summary>Takes a driver, which is disposed with this object.</summary>
     /// <param name="driver">NVIDIA's, or one that interprets PTX.</param>
     /// <param name="compiler">Where kernels come from; null for the process's own.</param>
-    public GpuBackend(IGpuDriver driver, KernelCompiler? compiler = null)
+    /// <param name="options">How it works; null for the usual.</param>
+    public GpuBackend(IGpuDriver driver, KernelCompiler? compiler = null, GpuOptions? options = null)
     {
-        _runtime = new GpuRuntime(driver, compiler ?? KernelCompiler.Default);
+        _runtime = new GpuRuntime(driver, compiler ?? KernelCompiler.Default, (options ?? new GpuOptions()).Graphs);
         _indices = new GpuScratch(_runtime.Memory);
         _page = new GpuScratch(_runtime.Memory);
         _partials = new GpuScratch(_runtime.Memory);
@@ -37,6 +39,9 @@ internal sealed partial class GpuBackend : IBackend
 
     /// <inheritdoc/>
     public string Description { get; }
+
+    /// <summary>The driver, which counts launches, recordings and replays.</summary>
+    public StepDriver Driver => _runtime.Driver;
 
     /// <inheritdoc/>
     public int PreferredPageSize => 64;
@@ -141,6 +146,15 @@ internal sealed partial class GpuBackend : IBackend
 
         GpuBatch prepared = reuse is GpuBatch same && same.Source == batch ? same : new GpuBatch(batch, _returned);
         prepared.Prepare(_runtime);
+        if (batch.Rows <= GpuBatch.MostStepRows)
+        {
+            _runtime.Driver.BeginStep();
+        }
+        else
+        {
+            _runtime.Driver.EndStep();
+        }
+
         return prepared;
     }
 

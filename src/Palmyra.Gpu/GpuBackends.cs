@@ -9,11 +9,12 @@ public static class GpuBackends
 {
     /// <summary>Opens a device as a backend; the caller disposes it.</summary>
     /// <param name="device">One that <see cref="GpuDevices.Find()"/> found usable.</param>
+    /// <param name="options">How it works; null for the usual.</param>
     /// <exception cref="BackendException">The device cannot be opened.</exception>
-    public static IBackend Create(GpuDevice device)
+    public static IBackend Create(GpuDevice device, GpuOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(device);
 
-        return new CheckedBackend(new GpuBackend(new CudaDriver(device)));
+        return new CheckedBackend(new GpuBackend(new CudaDriver(device), options: options));
     }
 }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Numerics;
 using System.Runtime.InteropServices;
 using Palmyra.Backends;
 using Palmyra.Gpu.Driver;
@@ -18,6 +19,16 @@ internal sealed class GpuBatch(Batch source, ConcurrentQueue<DevicePiece> return
 {
     /// <summary>Tokens of a page where attention has no cache and pages are numbered through.</summary>
     public const int ScratchPageSize = 64;
+
+    /// <summary>Rows of a batch whose launches may be recorded, at most.</summary>
+    /// <remarks>
+    /// In such a batch page lists and chunks have room for more than there are: their number is part of the launches' arguments, and
+    /// would change with every page or chunk that one of the sequences begins. Chunks too many hold no key.
+    /// </remarks>
+    public const int MostStepRows = 64;
+
+    // Beyond every token, so that a chunk has no key; far from where adding a chunk overflows.
+    private const int NoKey = 1 << 30;
 
     // New tokens of a sequence that still attend row by row: a tile's other queries would be empty.
     private const int MostSingleRows = 4;
@@ -149,7 +160,20 @@ internal sealed class GpuBatch(Batch source, ConcurrentQueue<DevicePiece> return
             ScratchPages += (sequence.Past + sequence.Count + ScratchPageSize - 1) / ScratchPageSize;
         }
 
+        lists[page..].Clear();
+        for (int i = 0; i < chunk.Length; i += 2)
+        {
+            (chunk[i], chunk[i + 1]) = (0, NoKey);
+        }
+
         runtime.Driver.CopyIn(_memory!.Address, MemoryMarshal.AsBytes(_numbers.AsSpan(0, used)));
+    }
+
+    // To a multiple of what all of the batch's sequences need at once, roughly, so that the number stays for as long as one does for one.
+    private static int RoundUp(int count, int least, int sequences)
+    {
+        int step = Math.Max(least, (int)BitOperations.RoundUpToPowerOf2((uint)sequences));
+        return (count + step - 1) / step * step;
     }
 
     private static int ChunksOf(int token) => (token / DecodeAttention.Chunk) + 1;
@@ -171,6 +195,13 @@ internal sealed class GpuBatch(Batch source, ConcurrentQueue<DevicePiece> return
             {
                 chunks += ChunksOf(sequence.Past + i);
             }
+        }
+
+        if (Source.Rows is > 0 and <= MostStepRows)
+        {
+            // One chunk for every row takes another way through attention, without sums of chunks; it stays as it is.
+            pages = RoundUp(pages, 16, Source.Sequences.Length);
+            chunks = chunks == singles ? chunks : RoundUp(chunks, 8, singles);
         }
 
         return (tiles, chunks, singles, pages);

@@ -5,23 +5,36 @@ using Palmyra.Gpu.Driver;
 namespace Palmyra.Gpu;
 
 /// <summary>What the backend's operations stand on: a driver, its memory, and kernels that are compiled and loaded when first started.</summary>
-internal sealed class GpuRuntime(IGpuDriver driver, KernelCompiler compiler) : IDisposable
+internal sealed class GpuRuntime : IDisposable
 {
+    private readonly KernelCompiler _compiler;
+
     // By method and not by delegate: delegates of one type have one hash code, and most kernels share a few types.
     private readonly Dictionary<(MethodInfo Kernel, int Threads), GpuFunction> _functions = [];
 
+    /// <summary>Takes a driver, which is disposed with this object.</summary>
+    /// <param name="driver">The driver.</param>
+    /// <param name="compiler">Where kernels come from.</param>
+    /// <param name="graphs">Whether steps that come again are recorded.</param>
+    public GpuRuntime(IGpuDriver driver, KernelCompiler compiler, bool graphs)
+    {
+        _compiler = compiler;
+        Driver = new StepDriver(driver, graphs);
+        Memory = new DeviceMemory(Driver);
+    }
+
     /// <summary>The device's driver.</summary>
-    public IGpuDriver Driver { get; } = driver;
+    public StepDriver Driver { get; }
 
     /// <summary>The device's memory.</summary>
-    public DeviceMemory Memory { get; } = new(driver);
+    public DeviceMemory Memory { get; }
 
     /// <summary>Starts a kernel; compiles and loads it if this is the first time with so many threads.</summary>
     public void Launch(Delegate kernel, in LaunchShape shape, in KernelArguments arguments)
     {
         if (!_functions.TryGetValue((kernel.Method, shape.Threads), out GpuFunction? function))
         {
-            function = Driver.Load(compiler.Compile(kernel, shape.Threads));
+            function = Driver.Load(_compiler.Compile(kernel, shape.Threads));
             _functions.Add((kernel.Method, shape.Threads), function);
         }
 
@@ -31,6 +44,7 @@ internal sealed class GpuRuntime(IGpuDriver driver, KernelCompiler compiler) : I
     /// <summary>Gives all memory and the device back.</summary>
     public void Dispose()
     {
+        Driver.Abandon();
         Memory.Dispose();
         Driver.Dispose();
     }

@@ -1,4 +1,5 @@
 using Palmyra.Gpu.Compilation;
+using Palmyra.Gpu.Driver;
 using Palmyra.Gpu.Kernels;
 using Palmyra.Testing.Ptx;
 
@@ -13,6 +14,8 @@ internal static class InterpretedGpu
     /// <param name="driver">The interpreter; null for a new one.</param>
     /// <param name="precision">How products on tensor cores are made.</param>
     /// <param name="logits">Logits that scoring holds at a time.</param>
-    public static GpuBackend Create(PtxDriver? driver = null, GemmPrecision precision = GemmPrecision.Rounded, int logits = 8 << 20) =>
-        new(driver ?? new PtxDriver(), Compiler) { Precision = precision, MostLogits = logits };
+    /// <param name="graphs">Whether steps that come again are recorded.</param>
+    public static GpuBackend Create(
+        IGpuDriver? driver = null, GemmPrecision precision = GemmPrecision.Rounded, int logits = 8 << 20, bool graphs = true) =>
+        new(driver ?? new PtxDriver(), Compiler, new GpuOptions { Graphs = graphs }) { Precision = precision, MostLogits = logits };
 }
