@@ -1,0 +1,85 @@
+using Palmyra.Models;
+
+namespace Palmyra.Gpu.Bundle.Measuring;
+
+/// <summary>How large what is measured is.</summary>
+internal sealed record SpeedSizes
+{
+    /// <summary>Rounds; medians are of these.</summary>
+    public int Rounds { get; private init; } = 5;
+
+    /// <summary>Bytes of the copy that is the limit.</summary>
+    public long CopyBytes { get; private init; } = 1L << 30;
+
+    /// <summary>
+    /// Bytes of weights that a pass of GEMVs goes through, in as many matrices as it takes: ten times a level-2 cache, which would answer in the
+    /// memory's place.
+    /// </summary>
+    public long WeightBytes { get; private init; } = 512L << 20;
+
+    /// <summary>Outputs and inputs of GEMVs: GPT-J's.</summary>
+    public IReadOnlyList<(int Outputs, int Inputs)> Gemvs { get; private init; } = [(4096, 4096), (16384, 4096), (4096, 16384), (50400, 4096)];
+
+    /// <summary>Inputs and outputs of GEMMs.</summary>
+    public (int Inputs, int Outputs) Gemm { get; private init; } = (4096, 16384);
+
+    /// <summary>Rows of GEMMs.</summary>
+    public IReadOnlyList<int> GemmRows { get; private init; } = [128, 512, 2048];
+
+    /// <summary>Heads of attention.</summary>
+    public int Heads { get; private init; } = 16;
+
+    /// <summary>Numbers of a head.</summary>
+    public int HeadDim { get; private init; } = 256;
+
+    /// <summary>Tokens that attend.</summary>
+    public int Tokens { get; private init; } = 2048;
+
+    /// <summary>Tokens of a prompt.</summary>
+    public int Prompt { get; private init; } = 1024;
+
+    /// <summary>Tokens decoded after it.</summary>
+    public int Decoded { get; private init; } = 64;
+
+    /// <summary>The models, small before large.</summary>
+    public IReadOnlyList<(string Name, ModelConfig Config)> Models { get; private init; } = [Preset("gpt2"), Preset("gpt-j-6b")];
+
+    /// <summary>What an option asks for.</summary>
+    public static SpeedSizes For(BundleOptions options) => options.Interpreter ? Tiny : options.Quick ? Quick : new SpeedSizes();
+
+    // A minute on a GPU.
+    private static SpeedSizes Quick { get; } = new()
+    {
+        WeightBytes = 256L << 20,
+        Gemvs = [(16384, 4096)],
+        GemmRows = [512],
+        Prompt = 256,
+        Decoded = 16,
+        Models = [Preset("gpt2")],
+    };
+
+    // Nothing but a trial of this program: the interpreter needs seconds for a millisecond of a GPU.
+    private static SpeedSizes Tiny { get; } = new()
+    {
+        Rounds = 2,
+        CopyBytes = 1 << 16,
+        WeightBytes = 1 << 14,
+        Gemvs = [(24, 64)],
+        Gemm = (32, 64),
+        GemmRows = [17],
+        Heads = 2,
+        HeadDim = 8,
+        Tokens = 20,
+        Prompt = 18,
+        Decoded = 2,
+        Models =
+        [
+            ("gpt-j made tiny", Preset("gpt-j-6b").Config with
+            {
+                Layers = 1, Width = 32, Heads = 2, HiddenWidth = 64, VocabularySize = 50, ContextLength = 32, RotaryDims = 8,
+            }),
+        ],
+    };
+
+    private static (string Name, ModelConfig Config) Preset(string name) => (name, ModelPresets.Find(name)!.Runnable!);
+}

@@ -1,0 +1,56 @@
+using Palmyra.Gpu.Bundle.Measuring;
+using Palmyra.Gpu.Bundle.Results;
+using Palmyra.Gpu.Driver;
+
+namespace Palmyra.Gpu.Bundle.Parts;
+
+/// <summary>What the device is.</summary>
+internal static class DeviceRow
+{
+    // Where the kernel module says what it is: "NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.95.05  ...". Absent in some containers.
+    private const string ModuleFile = "/proc/driver/nvidia/version";
+
+    /// <summary>One row.</summary>
+    public static IEnumerable<ResultRow> Measure(Bench bench)
+    {
+        GpuDevice device;
+        long free;
+        ResultRow? failed = null;
+        try
+        {
+            using ObservedDriver driver = bench.Open();
+            (device, free) = (driver.Device, driver.FreeBytes);
+        }
+        catch (Exception failure)
+        {
+            failed = ResultRow.Failed("device", "opening", failure);
+            (device, free) = (null!, 0);
+        }
+
+        yield return failed ?? new ResultRow("device", device.Name)
+        {
+            Facts =
+            [
+                ("capability", device.Major + (device.Minor / 10.0)),
+                ("multiprocessors", device.Multiprocessors),
+                ("GiB", device.TotalBytes / (double)(1 << 30)),
+                ("GiB free", free / (double)(1 << 30)),
+                ("shared bytes a block", device.SharedBytesPerBlock),
+                ("CUDA", device.DriverVersion / 1000.0),
+            ],
+            Note = bench.Options.Interpreter ? "the figures are what the interpreter claims" : Module(),
+        };
+    }
+
+    private static string Module()
+    {
+        try
+        {
+            return File.ReadLines(ModuleFile).FirstOrDefault(string.Empty);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            return "the driver's own version is not stated by this system";
+        }
+    }
+}
