@@ -10,24 +10,32 @@ internal static class GpuChoice
 {
     /// <summary>Opens the first GPU that can be used.</summary>
     /// <exception cref="BackendException">There is none, or it does not open; the message says why.</exception>
-    public static IBackend Open()
+    /// <param name="options">How it works.</param>
+    public static IBackend Open(GpuOptions options)
     {
         GpuDevices devices = GpuDevices.Find();
         return GpuBackends.Create(devices.FirstUsable
-            ?? throw new BackendException($"--backend gpu finds no GPU to use: {devices.WhyNone} See 'palmyra devices'."));
+            ?? throw new BackendException($"--backend gpu finds no GPU to use: {devices.WhyNone} See 'palmyra devices'."), options);
     }
 
     /// <summary>Opens the first GPU that can be used; null where there is none, or none that opens.</summary>
-    public static IBackend? TryOpen()
+    /// <param name="options">How it works.</param>
+    public static IBackend? TryOpen(GpuOptions options)
     {
-        if (GpuDevices.Find().FirstUsable is not GpuDevice device)
+        GpuDevices devices = GpuDevices.Find();
+        if (devices.FirstUsable is not GpuDevice device)
         {
+            if (devices.Found.Count > 0)
+            {
+                Terminal.Note($"palmyra: note: the cpu runs this. {devices.WhyNone}");
+            }
+
             return null;
         }
 
         try
         {
-            return GpuBackends.Create(device);
+            return GpuBackends.Create(device, options);
         }
         catch (BackendException failure)
         {

@@ -4,6 +4,7 @@ using Palmyra.Backends.Cpu;
 using Palmyra.Backends.Reference;
 using Palmyra.Checkpoints;
 using Palmyra.Diagnostics;
+using Palmyra.Gpu;
 using Palmyra.Models;
 using Palmyra.Storyteller;
 using Palmyra.Tokenization;
@@ -46,8 +47,13 @@ internal sealed class ModelOptions
     public Option<string?> SplitRegex { get; } = CommandOption.Value<string?>(
         "--split-regex", "How a word-level vocabulary splits text, if its files do not say: its words are this expression's matches.", "REGEX");
 
-    public ModelOptions()
+    private readonly bool _exact;
+
+    /// <summary>The options of a command.</summary>
+    /// <param name="exact">Whether its numbers are compared with a reference's: then a GPU does not round the inputs of its products.</param>
+    public ModelOptions(bool exact = false)
     {
+        _exact = exact;
         CommandOption.RequireText(Model);
         CommandOption.Between(Threads, 1, 1024);
     }
@@ -138,13 +144,18 @@ internal sealed class ModelOptions
 
     /// <summary>The backend the options name; the caller disposes it.</summary>
     /// <exception cref="BackendException">It is a GPU, and none can be used.</exception>
-    public IBackend CreateBackend(ParseResult parsed) => new CheckedBackend(parsed.GetValue(Backend) switch
+    public IBackend CreateBackend(ParseResult parsed) => parsed.GetValue(Backend) switch
     {
-        "reference" => new ReferenceBackend(),
-        "gpu" => GpuChoice.Open(),
-        "auto" when GpuChoice.TryOpen() is IBackend gpu => gpu,
-        _ => new CpuBackend(new CpuOptions { Threads = ThreadCount(parsed) }),
-    });
+        "reference" => new CheckedBackend(new ReferenceBackend()),
+        "gpu" => OpenGpu(),
+        "auto" when TryOpenGpu() is IBackend gpu => gpu,
+        _ => new CheckedBackend(new CpuBackend(new CpuOptions { Threads = ThreadCount(parsed) })),
+    };
+
+    // Methods of their own: Palmyra.Gpu is loaded where they run and nowhere else.
+    private IBackend OpenGpu() => GpuChoice.Open(new GpuOptions { ExactProducts = _exact });
+
+    private IBackend? TryOpenGpu() => GpuChoice.TryOpen(new GpuOptions { ExactProducts = _exact });
 
     /// <summary>The threads of the cpu backend.</summary>
     public int ThreadCount(ParseResult parsed) => parsed.GetValue(Threads) ?? Environment.ProcessorCount;

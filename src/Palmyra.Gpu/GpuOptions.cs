@@ -5,4 +5,10 @@ public sealed record GpuOptions
 {
     /// <summary>Whether the launches of a decoding step are recorded and sent to the device as one graph when they come again. Results are the same.</summary>
     public bool Graphs { get; init; } = true;
+
+    /// <summary>
+    /// Whether products of many rows with narrow weights keep the inputs' 32 bits (as two 16-bit numbers each, at two or three times the work)
+    /// instead of rounding them to 16: for numbers that are compared with a reference's. Off by default.
+    /// </summary>
+    public bool ExactProducts { get; init; }
 }

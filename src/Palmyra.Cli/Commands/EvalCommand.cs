@@ -39,7 +39,7 @@ internal static class EvalCommand
         var chart = CommandOption.Value<string?>("--chart", "Draw the results as SVG.", "FILE");
         var with = CommandOption.Value<string[]>("--with", "Show earlier results beside these, in tables, chart and --json; may be repeated.", "RESULTS");
         var json = CommandOption.Json("Write the results as JSON instead of tables.");
-        var options = new ModelOptions();
+        var options = new ModelOptions(exact: true);
         var api = new ApiOptions();
         var command = new Command("eval", "Score tasks and print the model card's table; what needs no data: 'palmyra eval --list'.")
         {

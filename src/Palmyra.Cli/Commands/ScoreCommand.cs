@@ -19,7 +19,7 @@ internal static class ScoreCommand
         var fullWindows = CommandOption.Flag("--full-windows", "Leave out a last window that is not full, as published perplexities often do.");
         var summary = CommandOption.Flag("--summary", "Leave the single tokens out.");
         var json = CommandOption.Json();
-        var options = new ModelOptions();
+        var options = new ModelOptions(exact: true);
         var command = new Command(
             "score",
             "Score a text: in each window every token but the first is predicted from the tokens before it in the window.")

@@ -25,7 +25,7 @@ internal static class VerifyCommand
             AllowMultipleArgumentsPerToken = true,
         };
         var json = CommandOption.Json("Write JSON, a line a folder.");
-        var options = new ModelOptions();
+        var options = new ModelOptions(exact: true);
         var command = new Command("verify", "Replay a model's recorded reference outputs; fails if a difference exceeds its bound.")
         {
             folders, tokenizer, json,
