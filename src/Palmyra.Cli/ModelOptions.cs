@@ -99,11 +99,13 @@ internal sealed class ModelOptions
     {
         try
         {
+            IBackend backend = CreateBackend(parsed);
+            CheckRoom(parsed, backend, folderOrId, usual);
             LanguageModel model = Terminal.WithProgress("loading", progress => LanguageModel.Open(
                 folderOrId,
                 new LanguageModelOptions
                 {
-                    Backend = CreateBackend(parsed),
+                    Backend = backend,
                     Format = Format(parsed) ?? usual,
                     Tokenizer = new TokenizerOptions { SplitPattern = parsed.GetValue(SplitRegex) },
                     Progress = progress,
@@ -156,6 +158,31 @@ internal sealed class ModelOptions
     private IBackend OpenGpu() => GpuChoice.Open(new GpuOptions { ExactProducts = _exact });
 
     private IBackend? TryOpenGpu() => GpuChoice.TryOpen(new GpuOptions { ExactProducts = _exact });
+
+    /// <summary>Whether the options may name a GPU.</summary>
+    public bool MayUseGpu(ParseResult parsed) => parsed.GetValue(Backend) is "gpu" or "auto";
+
+    // Before loading, which takes minutes for a large model.
+    private void CheckRoom(ParseResult parsed, IBackend backend, string folderOrId, MatrixFormat? usual)
+    {
+        if (!MayUseGpu(parsed))
+        {
+            return;
+        }
+
+        try
+        {
+            using Checkpoint checkpoint = Checkpoint.Open(folderOrId);
+            ModelConfig config = ModelConfigReader.ReadFile(checkpoint.ConfigPath);
+            var weights = new CheckpointWeights(config, checkpoint.Tensors, checkpoint.Folder);
+            GpuChoice.CheckRoom(backend, config, weights.StoredFormat, Format(parsed) ?? usual, CacheFormat(parsed));
+        }
+        catch
+        {
+            backend.Dispose();
+            throw;
+        }
+    }
 
     /// <summary>The threads of the cpu backend.</summary>
     public int ThreadCount(ParseResult parsed) => parsed.GetValue(Threads) ?? Environment.ProcessorCount;

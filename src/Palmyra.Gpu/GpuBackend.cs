@@ -18,6 +18,9 @@ namespace Palmyra.Gpu;
 /// </remarks>
 internal sealed partial class GpuBackend : IBackend
 {
+    /// <summary>Tokens of a cache page where a caller has no wish.</summary>
+    public const int PageSize = 64;
+
     private readonly GpuRuntime _runtime;
     private readonly ConcurrentQueue<DevicePiece> _returned = new();
 
@@ -43,8 +46,11 @@ internal sealed partial class GpuBackend : IBackend
     /// <summary>The driver, which counts launches, recordings and replays.</summary>
     public StepDriver Driver => _runtime.Driver;
 
+    /// <summary>Bytes of the pieces in use.</summary>
+    public long UsedBytes => _runtime.Memory.UsedBytes;
+
     /// <inheritdoc/>
-    public int PreferredPageSize => 64;
+    public int PreferredPageSize => PageSize;
 
     /// <inheritdoc/>
     public Tensor Allocate(int rows, int cols)

@@ -2,6 +2,7 @@ using Palmyra.Backends;
 using Palmyra.Diagnostics;
 using Palmyra.Gpu.Driver;
 using Palmyra.Gpu.Kernels;
+using Palmyra.Models;
 
 namespace Palmyra.Gpu;
 
@@ -22,4 +23,22 @@ public static class GpuBackends
             Precision = options.ExactProducts ? GemmPrecision.Exact : GemmPrecision.Rounded,
         });
     }
+
+    /// <summary>Bytes that can still be allocated on the GPU a backend runs on; null for a backend that runs on none.</summary>
+    public static long? FreeBytes(IBackend backend) => GpuOf(backend)?.Driver.FreeBytes;
+
+    /// <summary>The size of a model on the GPU a backend runs on.</summary>
+    /// <param name="backend">A GPU's.</param>
+    /// <param name="config">The model's shape.</param>
+    /// <param name="stored">How its checkpoint stores a matrix; null for a model that has none.</param>
+    /// <exception cref="ArgumentException">The backend runs on no GPU.</exception>
+    public static GpuModelSize SizeOn(IBackend backend, ModelConfig config, Func<MatrixEntries, MatrixFormat>? stored = null) =>
+        new(config, stored, (GpuOf(backend) ?? throw new ArgumentException("The backend runs on no GPU.", nameof(backend))).Driver.Device.Multiprocessors);
+
+    private static GpuBackend? GpuOf(IBackend backend) => backend switch
+    {
+        GpuBackend gpu => gpu,
+        CheckedBackend { Inner: var inner } => GpuOf(inner),
+        _ => null,
+    };
 }

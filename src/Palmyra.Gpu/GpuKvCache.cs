@@ -22,8 +22,7 @@ internal sealed class GpuKvCache : KvCache
         // Kernels number the heads' rows of a layer with 32 bits.
         PageRows = checked(2 * heads * pageSize);
         _ = checked(PageRows * pages);
-        int eights = (headDim + 7) / 8;
-        PageBytes = (long)PageRows * eights * (format switch { CacheFormat.F32 => 32, CacheFormat.F16 => 16, _ => 8 });
+        PageBytes = PageRows * RowBytes(headDim, format);
         _numbers = memory.Allocate(checked(layers * pages * PageBytes));
         driver.Clear(_numbers.Address, _numbers.Bytes);
         if (format == CacheFormat.Q8)
@@ -33,6 +32,10 @@ internal sealed class GpuKvCache : KvCache
             driver.Clear(_scales.Address, _scales.Bytes);
         }
     }
+
+    /// <summary>Bytes that a cache takes.</summary>
+    public static long BytesOf(int layers, int heads, int headDim, int pages, int pageSize, CacheFormat format) =>
+        checked(2L * layers * pages * heads * pageSize * (RowBytes(headDim, format) + (format == CacheFormat.Q8 ? sizeof(float) : 0)));
 
     /// <summary>Rows of a page in one layer: keys and values of each head and slot.</summary>
     public int PageRows { get; }
@@ -58,4 +61,7 @@ internal sealed class GpuKvCache : KvCache
         _numbers.Dispose();
         _scales?.Dispose();
     }
+
+    private static long RowBytes(int headDim, CacheFormat format) =>
+        (headDim + 7) / 8 * (format switch { CacheFormat.F32 => 32L, CacheFormat.F16 => 16, _ => 8 });
 }

@@ -41,9 +41,9 @@ internal sealed class GpuMatrix : Matrix
     {
         _driver = driver;
         (Stride, RowBytes) = Layout(format, cols);
-        ScaleStride = format.IsGrouped() ? (PanelLayout.Groups(cols) + ScalePiece - 1) / ScalePiece * ScalePiece : 0;
-        _scalesOffset = (((long)rows * RowBytes) + DeviceMemory.Alignment - 1) / DeviceMemory.Alignment * DeviceMemory.Alignment;
-        _memory = memory.Allocate(_scalesOffset + ((long)rows * ScaleStride * sizeof(ushort)));
+        ScaleStride = ScaleStrideOf(format, cols);
+        _scalesOffset = ScalesOffset(rows, RowBytes);
+        _memory = memory.Allocate(BytesOf(rows, cols, format));
     }
 
     /// <summary>From a row to the next: numbers in F32, F16 and BF16, bytes in Q8 and Q4.</summary>
@@ -63,6 +63,10 @@ internal sealed class GpuMatrix : Matrix
 
     /// <inheritdoc/>
     public override long Bytes => _memory.Bytes;
+
+    /// <summary>Bytes that a matrix takes.</summary>
+    public static long BytesOf(int rows, int cols, MatrixFormat format) =>
+        ScalesOffset(rows, Layout(format, cols).RowBytes) + ((long)rows * ScaleStrideOf(format, cols) * sizeof(ushort));
 
     /// <summary>Reads, converts and uploads a weight in blocks of rows, so that the host never holds all of it.</summary>
     /// <exception cref="BackendException">There is not enough memory, or a number does not fit the format.</exception>
@@ -148,6 +152,12 @@ internal sealed class GpuMatrix : Matrix
 
     /// <inheritdoc/>
     public override void Dispose() => _memory.Dispose();
+
+    private static int ScaleStrideOf(MatrixFormat format, int cols) =>
+        format.IsGrouped() ? (PanelLayout.Groups(cols) + ScalePiece - 1) / ScalePiece * ScalePiece : 0;
+
+    private static long ScalesOffset(int rows, int rowBytes) =>
+        (((long)rows * rowBytes) + DeviceMemory.Alignment - 1) / DeviceMemory.Alignment * DeviceMemory.Alignment;
 
     private static (int Stride, int RowBytes) Layout(MatrixFormat format, int cols)
     {

@@ -43,9 +43,15 @@ public sealed class DevicesTests
     public void A_gpu_that_is_not_there_is_refused_with_the_reason()
     {
         Skip.IfNot(Here.FirstUsable is null, "this machine has a GPU");
-        foreach (string command in new[] { "generate", "score" })
+        string[][] commands =
+        [
+            ["generate", "Once upon a time"], ["score", "Once upon a time"], ["embed", "Once upon a time"],
+            ["verify", Fixtures.Path("models/gpt2")], ["bench"], ["bench", "--preset", "gpt-j-6b"],
+            ["eval", "--data", Fixtures.Path("evaluation"), "--tasks", "hellaswag"],
+        ];
+        foreach (string[] command in commands)
         {
-            CommandLine.Run(command, "Once upon a time", "--backend", "gpu").Refuses(1, $"--backend gpu finds no GPU to use: {Here.WhyNone} See 'palmyra devices'.");
+            CommandLine.Run([.. command, "--backend", "gpu"]).Refuses(1, $"--backend gpu finds no GPU to use: {Here.WhyNone} See 'palmyra devices'.");
         }
     }
 

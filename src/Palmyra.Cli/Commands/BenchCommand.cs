@@ -54,7 +54,7 @@ internal static class BenchCommand
             long start = Stopwatch.GetTimestamp();
             using OpenedModel opened = shape is null
                 ? new OpenedModel(options.Open(parsed, parsed.GetValue(model) ?? DefaultModel.Folder, cancellation))
-                : new OpenedModel(Random(shape, options.CreateBackend(parsed), options.Format(parsed) ?? MatrixFormat.F32, cancellation));
+                : new OpenedModel(Random(shape, options, parsed, cancellation));
             double load = Stopwatch.GetElapsedTime(start).TotalSeconds;
             int context = opened.Transformer.Config.ContextLength;
             int decodeTokens = parsed.GetValue(decode) ?? Math.Min(DefaultDecode, context / 4);
@@ -106,11 +106,18 @@ internal static class BenchCommand
     }
 
     private static (string Name, Transformer Transformer) Random(
-        ModelPreset preset, IBackend backend, MatrixFormat format, CancellationToken cancellation)
+        ModelPreset preset, ModelOptions options, ParseResult parsed, CancellationToken cancellation)
     {
+        MatrixFormat format = options.Format(parsed) ?? MatrixFormat.F32;
+        IBackend backend = options.CreateBackend(parsed);
         try
         {
             ModelConfig config = ModelOptions.RunnableOf(preset);
+            if (options.MayUseGpu(parsed))
+            {
+                GpuChoice.CheckRoom(backend, config, stored: null, format, options.CacheFormat(parsed));
+            }
+
             long needed = new ModelSize(config).WeightBytes(format);
             long available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
             if (needed > available)
