@@ -26,7 +26,8 @@ public sealed class KernelCompiler : IDisposable
 
     private readonly PtxCache? _cache;
     private readonly ConcurrentDictionary<(MethodInfo Method, int Threads, string Target), Lazy<PtxKernel>> _kernels = new();
-    private readonly Lock _compiling = new();
+    // One for all compilers: ILGPU numbers what it compiles through the whole process, and two compiles at once were seen to mix.
+    private static readonly Lock Compiling = new();
     private Context? _context;
     private PTXBackend? _backend;
     private bool _disposed;
@@ -87,7 +88,7 @@ public sealed class KernelCompiler : IDisposable
     /// <summary>Gives ILGPU's memory back; compiled kernels stay valid.</summary>
     public void Dispose()
     {
-        lock (_compiling)
+        lock (Compiling)
         {
             _disposed = true;
             Forget();
@@ -116,7 +117,7 @@ public sealed class KernelCompiler : IDisposable
 
     private (string Entry, string Text) Translate(MethodInfo method, string name, int threads)
     {
-        lock (_compiling)
+        lock (Compiling)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
             try
