@@ -1,4 +1,5 @@
 using Palmyra.Backends;
+using Palmyra.Diagnostics;
 using Palmyra.Gpu.Driver;
 
 namespace Palmyra.Gpu;
@@ -20,16 +21,32 @@ internal sealed class GpuKvCache : KvCache
         : base(layers, heads, headDim, pages, pageSize, format)
     {
         // Kernels number the heads' rows of a layer with 32 bits.
-        PageRows = checked(2 * heads * pageSize);
-        _ = checked(PageRows * pages);
-        PageBytes = PageRows * RowBytes(headDim, format);
-        _numbers = memory.Allocate(checked(layers * pages * PageBytes));
-        driver.Clear(_numbers.Address, _numbers.Bytes);
-        if (format == CacheFormat.Q8)
+        Int128 rows = (Int128)2 * heads * pageSize;
+        Int128 pageBytes = rows * RowBytes(headDim, format);
+        if (rows * pages > int.MaxValue || pageBytes * pages * layers > long.MaxValue)
         {
-            PageScaleBytes = (long)PageRows * sizeof(float);
-            _scales = memory.Allocate(layers * pages * PageScaleBytes);
-            driver.Clear(_scales.Address, _scales.Bytes);
+            throw new BackendException(
+                $"A cache of {pages:N0} pages of {pageSize:N0} tokens for {layers:N0} layers of {heads:N0} heads of {headDim:N0} numbers "
+                + "is too large for the GPU backend.");
+        }
+
+        PageRows = (int)rows;
+        PageBytes = (long)pageBytes;
+        PageScaleBytes = format == CacheFormat.Q8 ? (long)PageRows * sizeof(float) : 0;
+        _numbers = memory.Allocate(layers * (pages * PageBytes));
+        try
+        {
+            driver.Clear(_numbers.Address, _numbers.Bytes);
+            if (PageScaleBytes > 0)
+            {
+                _scales = memory.Allocate(layers * (pages * PageScaleBytes));
+                driver.Clear(_scales.Address, _scales.Bytes);
+            }
+        }
+        catch
+        {
+            Dispose();
+            throw;
         }
     }
 
@@ -50,10 +67,10 @@ internal sealed class GpuKvCache : KvCache
     public override long Bytes => _numbers.Bytes + (_scales?.Bytes ?? 0);
 
     /// <summary>Where a layer's numbers lie.</summary>
-    public nint Numbers(int layer) => _numbers.Address + (nint)(layer * Pages * PageBytes);
+    public nint Numbers(int layer) => _numbers.Address + (nint)(layer * (Pages * PageBytes));
 
     /// <summary>Where a layer's scales lie; 0 if there are none.</summary>
-    public nint Scales(int layer) => _scales is null ? 0 : _scales.Address + (nint)(layer * Pages * PageScaleBytes);
+    public nint Scales(int layer) => _scales is null ? 0 : _scales.Address + (nint)(layer * (Pages * PageScaleBytes));
 
     /// <inheritdoc/>
     public override void Dispose()

@@ -91,10 +91,9 @@ internal sealed class GpuMatrix : Matrix
         }
         catch (Exception failure)
         {
-            // Rows are converted in parallel; of several refusals the first is told.
+            // Rows are converted in parallel; of several failures (a number out of range, a file that ends early) the first is told.
             matrix.Dispose();
-            Exception told = failure is AggregateException { InnerException: BackendException refusal } ? refusal : failure;
-            ExceptionDispatchInfo.Throw(told);
+            ExceptionDispatchInfo.Throw(failure is AggregateException { InnerException: Exception first } ? first : failure);
         }
 
         return matrix;
@@ -163,13 +162,16 @@ internal sealed class GpuMatrix : Matrix
     {
         int padded = GpuTensor.StrideOf(cols);
         int groups = PanelLayout.Groups(cols);
-        return format switch
+        (long stride, long bytes) = format switch
         {
-            MatrixFormat.F32 => (padded, checked(padded * sizeof(float))),
-            MatrixFormat.F16 or MatrixFormat.BF16 => (padded, checked(padded * sizeof(ushort))),
-            MatrixFormat.Q8 => (checked(groups * PanelLayout.GroupSize), checked(groups * PanelLayout.GroupSize)),
-            _ => (groups * PanelLayout.GroupSize / 2, groups * PanelLayout.GroupSize / 2),
+            MatrixFormat.F32 => (padded, (long)padded * sizeof(float)),
+            MatrixFormat.F16 or MatrixFormat.BF16 => (padded, (long)padded * sizeof(ushort)),
+            MatrixFormat.Q8 => ((long)groups * PanelLayout.GroupSize, (long)groups * PanelLayout.GroupSize),
+            _ => ((long)groups * PanelLayout.GroupSize / 2, (long)groups * PanelLayout.GroupSize / 2),
         };
+        return bytes <= int.MaxValue
+            ? ((int)stride, (int)bytes)
+            : throw new BackendException($"A matrix of {cols:N0} columns in {format} is too large for the GPU backend.");
     }
 
     private void LoadFloats(WeightView weight)

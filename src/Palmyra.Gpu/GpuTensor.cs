@@ -1,4 +1,5 @@
 using Palmyra.Backends;
+using Palmyra.Diagnostics;
 using Palmyra.Gpu.Driver;
 
 namespace Palmyra.Gpu;
@@ -19,7 +20,9 @@ internal sealed class GpuTensor : Tensor
         : base(capacity, cols)
     {
         Stride = StrideOf(cols);
-        _memory = memory.Allocate(Length * sizeof(float));
+        _memory = Length <= long.MaxValue / sizeof(float)
+            ? memory.Allocate(Length * sizeof(float))
+            : throw new BackendException($"{capacity:N0} rows of {cols:N0} numbers are too large for the GPU backend.");
     }
 
     /// <summary>Numbers from a row to the next.</summary>
@@ -32,7 +35,12 @@ internal sealed class GpuTensor : Tensor
     public nint Address => _memory.Address;
 
     /// <summary>Numbers from a row to the next in a tensor of <paramref name="cols"/> columns.</summary>
-    public static int StrideOf(int cols) => checked((int)(((long)cols + Piece - 1) / Piece * Piece));
+    /// <exception cref="BackendException">32 bits do not hold it.</exception>
+    public static int StrideOf(int cols)
+    {
+        long stride = ((long)cols + Piece - 1) / Piece * Piece;
+        return stride <= int.MaxValue ? (int)stride : throw new BackendException($"A row of {cols:N0} numbers is too large for the GPU backend.");
+    }
 
     /// <inheritdoc/>
     public override void Dispose() => _memory.Dispose();

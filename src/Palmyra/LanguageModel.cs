@@ -131,7 +131,13 @@ public sealed class LanguageModel : IDisposable
     /// <summary>Gives the weights back and disposes the backend.</summary>
     public void Dispose()
     {
-        Transformer.Dispose();
-        Backend.Dispose();
+        try
+        {
+            Transformer.Dispose();
+        }
+        finally
+        {
+            Backend.Dispose();
+        }
     }
 }

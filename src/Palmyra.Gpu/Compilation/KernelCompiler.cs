@@ -106,7 +106,7 @@ public sealed class KernelCompiler : IDisposable
         }
 
         (string entry, string text) = Translate(method, name, threads);
-        text = PtxText.WithAlignedShared(PtxText.WithTarget(text, target));
+        text = PtxText.WithPlainBranches(PtxText.WithAlignedShared(PtxText.WithTarget(text, target)));
         if (key is not null)
         {
             _cache!.Write(key, entry, text);

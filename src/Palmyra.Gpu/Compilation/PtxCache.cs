@@ -7,16 +7,23 @@ namespace Palmyra.Gpu.Compilation;
 /// <summary>PTX on disk, so that a kernel is compiled once on a machine.</summary>
 /// <remarks>
 /// Only ever a shortcut: a file that is damaged, foreign or unreadable is as good as none, and a folder that cannot be written stays empty.
-/// Files are written beside their name and moved, so that a reader sees a whole one or none. Thread-safe.
+/// Files are written beside their name and moved, so that a reader sees a whole one or none. Thread-safe. Whoever can write the folder can
+/// choose what the GPU runs, so on Unix it is made for its user alone, and one that is a link or that others may write is left alone.
 /// </remarks>
 /// <param name="folder">Where the files are; made with the first of them.</param>
 public sealed class PtxCache(string folder)
 {
     // Raise it when what lies in a file changes.
-    private const string Format = "palmyra-ptx-1";
+    private const string Format = "palmyra-ptx-2";
 
     /// <summary>Files a folder may hold; every build of the kernels makes new ones, and only the newest half outlives this many.</summary>
     internal const int MostFiles = 1024;
+
+    // Some thirty times the longest kernel's.
+    private const long MostBytes = 4 << 20;
+
+    private const string Extension = ".ptx";
+    private const string Unfinished = ".ptx.tmp";
 
     /// <summary>Where the files are.</summary>
     public string Folder { get; } = folder;
@@ -43,14 +50,21 @@ public sealed class PtxCache(string folder)
     {
         try
         {
-            string file = File.ReadAllText(PathOf(key), Encoding.UTF8);
+            // A pipe, which would be read for ever, has no length.
+            var there = new FileInfo(PathOf(key));
+            if (!IsOurs() || !there.Exists || there.LinkTarget is not null || there.Length is 0 or > MostBytes)
+            {
+                return null;
+            }
+
+            string file = File.ReadAllText(there.FullName, Encoding.UTF8);
             int end = file.IndexOf('\n', StringComparison.Ordinal);
             string[] head = end < 0 ? [] : file[..end].Split(' ');
             return head is [Format, string named, string entry, string sum] && named == key && sum == SumOf(entry, file[(end + 1)..])
                 ? (entry, file[(end + 1)..])
                 : null;
         }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        catch (Exception)
         {
             return null;
         }
@@ -61,9 +75,14 @@ public sealed class PtxCache(string folder)
     {
         try
         {
-            Directory.CreateDirectory(Folder);
+            MakeFolder();
+            if (!IsOurs())
+            {
+                return;
+            }
+
             Trim();
-            string written = Path.Combine(Folder, Path.GetRandomFileName());
+            string written = Path.Combine(Folder, Path.GetRandomFileName() + Unfinished);
             try
             {
                 File.WriteAllText(written, $"{Format} {key} {entry} {SumOf(entry, text)}\n{text}", new UTF8Encoding(false));
@@ -81,9 +100,29 @@ public sealed class PtxCache(string folder)
         }
     }
 
+    private void MakeFolder()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            Directory.CreateDirectory(Folder);
+        }
+        else
+        {
+            Directory.CreateDirectory(Folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
+    }
+
+    private bool IsOurs()
+    {
+        var there = new DirectoryInfo(Folder);
+        return there.Exists && there.LinkTarget is null
+            && (OperatingSystem.IsWindows() || (there.UnixFileMode & (UnixFileMode.GroupWrite | UnixFileMode.OtherWrite)) == 0);
+    }
+
     private void Trim()
     {
-        FileInfo[] files = new DirectoryInfo(Folder).GetFiles();
+        var there = new DirectoryInfo(Folder);
+        FileInfo[] files = [.. there.GetFiles("*" + Extension), .. there.GetFiles("*" + Unfinished)];
         if (files.Length >= MostFiles)
         {
             foreach (FileInfo old in files.OrderByDescending(file => file.LastWriteTimeUtc).Skip(MostFiles / 2))
@@ -93,7 +132,7 @@ public sealed class PtxCache(string folder)
         }
     }
 
-    private string PathOf(string key) => Path.Combine(Folder, key + ".ptx");
+    private string PathOf(string key) => Path.Combine(Folder, key + Extension);
 
     private static string SumOf(string entry, string text) =>
         Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{entry}\n{text}")));

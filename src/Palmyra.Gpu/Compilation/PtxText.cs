@@ -80,6 +80,12 @@ public sealed partial class PtxText
     /// </summary>
     internal static string WithAlignedShared(string text) => DynamicAlignment().Replace(text, "${before}16${after}", 1);
 
+    /// <summary>
+    /// The text without the promise that conditional branches take all lanes the same way. ILGPU makes it for loops whose bounds differ from lane
+    /// to lane (threads that stride over an array), and an assembler that believes it may leave out where the lanes meet again.
+    /// </summary>
+    internal static string WithPlainBranches(string text) => UniformBranches().Replace(text, "${before}");
+
     private static List<PtxParameter> ParametersOf(string list)
     {
         var parameters = new List<PtxParameter>();
@@ -134,6 +140,10 @@ public sealed partial class PtxText
 
     [GeneratedRegex(@"(?<before>\.extern\s+\.shared\s+\.align\s+)[1248](?<after>\s)")]
     private static partial Regex DynamicAlignment();
+
+    // Behind a predicate of the compiler's own; inline PTX names its predicates and knows what it promises.
+    [GeneratedRegex(@"(?<before>@!?%\w+\s+bra)\.uni\b")]
+    private static partial Regex UniformBranches();
 
     [GeneratedRegex(@"\.reg\s+\.\w+\s+(?<list>[^;]+);")]
     private static partial Regex RegisterLists();

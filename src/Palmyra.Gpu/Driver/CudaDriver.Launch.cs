@@ -12,11 +12,12 @@ public sealed unsafe partial class CudaDriver
     private const int LongestQuote = 500;
 
     // Numbers of CUfunction_attribute.
+    private const int SharedSizeBytes = 1;
     private const int LocalSizeBytes = 3;
     private const int RegisterCount = 4;
     private const int MaxDynamicSharedSizeBytes = 8;
 
-    // What a kernel may ask for without being allowed more first.
+    // What a block may have without its kernel being allowed more first, static and dynamic together.
     private const int DefaultSharedBytes = 48 * 1024;
 
     private readonly Dictionary<PtxKernel, CudaFunction> _functions = [];
@@ -46,12 +47,15 @@ public sealed unsafe partial class CudaDriver
 
             int registers = 0;
             int local = 0;
+            int shared = 0;
             Check(_cuda.FuncGetAttribute(&registers, RegisterCount, function), $"asking for the registers of kernel {kernel.Name}");
             Check(_cuda.FuncGetAttribute(&local, LocalSizeBytes, function), $"asking for the local memory of kernel {kernel.Name}");
+            Check(_cuda.FuncGetAttribute(&shared, SharedSizeBytes, function), $"asking for the shared memory of kernel {kernel.Name}");
             var loaded = new CudaFunction(kernel, this, module, function, registers, local)
             {
                 ParameterBytes = PtxText.Read(kernel.Text).ParameterBytes,
-                SharedLimit = DefaultSharedBytes,
+                StaticSharedBytes = shared,
+                SharedLimit = DefaultSharedBytes - shared,
             };
             _functions.Add(kernel, loaded);
             return loaded;
@@ -135,19 +139,29 @@ public sealed unsafe partial class CudaDriver
 
         nint graph = 0;
         nint ready = 0;
+        nint[] memory = [.. _freeLater];
+        _freeLater.Clear();
         _capturing = false;
-        Check(_cuda.StreamEndCapture(_stream, &graph), "ending a recording");
         try
         {
-            FreeLater();
+            Check(_cuda.StreamEndCapture(_stream, &graph), "ending a recording");
             Check(_cuda.GraphInstantiate(&ready, graph, 0), "readying a recording");
+        }
+        catch
+        {
+            // There is no recording that could name it.
+            Release(memory);
+            throw;
         }
         finally
         {
-            _cuda.GraphDestroy(graph);
+            if (graph != 0)
+            {
+                _cuda.GraphDestroy(graph);
+            }
         }
 
-        var recorded = new CudaGraph(this, ready);
+        var recorded = new CudaGraph(this, ready, memory);
         _graphs.Add(recorded);
         return recorded;
     }
@@ -220,10 +234,11 @@ public sealed unsafe partial class CudaDriver
 
     private void AllowShared(CudaFunction kernel, int bytes)
     {
-        if (bytes > Device.SharedBytesPerBlock)
+        if (bytes > Device.SharedBytesPerBlock - kernel.StaticSharedBytes)
         {
             throw new BackendException(
-                $"Kernel {kernel.Kernel.Name} asks for {bytes:N0} bytes of shared memory a block; {Who} has {Device.SharedBytesPerBlock:N0}.");
+                $"Kernel {kernel.Kernel.Name} asks for {(long)bytes + kernel.StaticSharedBytes:N0} bytes of shared memory a block; "
+                + $"{Who} has {Device.SharedBytesPerBlock:N0}.");
         }
 
         Check(
@@ -240,17 +255,28 @@ public sealed unsafe partial class CudaDriver
         }
     }
 
-    private void FreeLater()
+    /// <summary>Gives memory back that no recording names any more; what cannot be given back now is at the driver's disposal.</summary>
+    private void Release(IReadOnlyList<nint> memory)
     {
-        if (_freeLater.Count > 0)
+        if (memory.Count == 0)
         {
-            Wait("waiting before freeing memory");
-            foreach (nint address in _freeLater)
-            {
-                Check(_cuda.MemFree(address), "freeing memory");
-            }
+            return;
+        }
 
-            _freeLater.Clear();
+        // Waiting would spoil a recording.
+        if (_capturing || _lost is not null || _cuda.StreamSynchronize(_stream) != 0)
+        {
+            _freeLater.AddRange(memory);
+            return;
+        }
+
+        _staging.AllSent();
+        foreach (nint address in memory)
+        {
+            if (_cuda.MemFree(address) != 0)
+            {
+                _freeLater.Add(address);
+            }
         }
     }
 
@@ -269,6 +295,7 @@ public sealed unsafe partial class CudaDriver
         foreach (CudaGraph graph in _graphs)
         {
             _cuda.GraphExecDestroy(graph.Handle);
+            _freeLater.AddRange(graph.Memory);
         }
 
         foreach (CudaFunction function in _functions.Values)
@@ -282,11 +309,24 @@ public sealed unsafe partial class CudaDriver
 
     private void Discard(CudaGraph graph)
     {
-        // After a loss or the driver's own disposal there is nothing left to give back.
-        if (_graphs.Remove(graph) && _lost is null)
+        // After the driver's own disposal there is nothing left to give back.
+        if (!_graphs.Remove(graph))
         {
+            return;
+        }
+
+        try
+        {
+            // After a loss neither, and this says so; Dispose is no place to tell of it.
             Enter();
             Check(_cuda.GraphExecDestroy(graph.Handle), "giving a recording back");
+        }
+        catch (BackendException) when (_lost is not null)
+        {
+        }
+        finally
+        {
+            Release(graph.Memory);
         }
     }
 
@@ -313,13 +353,19 @@ public sealed unsafe partial class CudaDriver
 
         public required int ParameterBytes { get; init; }
 
+        /// <summary>Shared memory that it declares itself.</summary>
+        public required int StaticSharedBytes { get; init; }
+
         /// <summary>Dynamic shared memory it may be started with so far.</summary>
         public required int SharedLimit { get; set; }
     }
 
-    private sealed class CudaGraph(CudaDriver owner, nint handle) : GpuGraph
+    private sealed class CudaGraph(CudaDriver owner, nint handle, IReadOnlyList<nint> memory) : GpuGraph
     {
         public nint Handle => handle;
+
+        /// <summary>Memory whose freeing was asked for while this was recorded: the recording names its addresses.</summary>
+        public IReadOnlyList<nint> Memory => memory;
 
         public override void Dispose() => owner.Discard(this);
     }

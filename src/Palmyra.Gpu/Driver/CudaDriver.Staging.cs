@@ -2,7 +2,7 @@ namespace Palmyra.Gpu.Driver;
 
 public sealed unsafe partial class CudaDriver
 {
-    /// <summary>Two pinned buffers that bytes from the host pass through on their way to the device.</summary>
+    /// <summary>Two pinned buffers that bytes from the host pass through on their way to the device, and one for those that come back.</summary>
     /// <remarks>
     /// Copies are packed into a buffer until it is full; then the other one is taken, as soon as the device has read it. So a copy of many
     /// buffers fills one while the other is on the bus, and a small copy waits for the device only where megabytes went before it.
@@ -19,6 +19,7 @@ public sealed unsafe partial class CudaDriver
         private readonly int _bytes;
         private readonly byte*[] _memory = new byte*[2];
         private readonly nint[] _read = new nint[2];
+        private byte* _fetched;
         private int _current;
         private int _used;
         private bool _otherBusy;
@@ -27,6 +28,23 @@ public sealed unsafe partial class CudaDriver
         {
             _driver = driver;
             _bytes = bytes;
+        }
+
+        /// <summary>Bytes of each buffer.</summary>
+        public int Bytes => _bytes;
+
+        /// <summary>Starts a copy from the device, of at most a buffer.</summary>
+        /// <returns>Where the bytes are once the stream was waited for, until the next copy.</returns>
+        public ReadOnlySpan<byte> Fetch(nint address, int length)
+        {
+            if (length > 0)
+            {
+                _fetched = _fetched == null ? Allocate() : _fetched;
+                _driver.Check(
+                    _driver._cuda.MemcpyDtoHAsync(_fetched, address, (nuint)length, _driver._stream), "copying to the host", length);
+            }
+
+            return new ReadOnlySpan<byte>(_fetched, length);
         }
 
         /// <summary>Copies bytes to the device; what they came from may be changed afterwards.</summary>
@@ -68,6 +86,11 @@ public sealed unsafe partial class CudaDriver
                     _driver._cuda.MemFreeHost(_memory[i]);
                 }
             }
+
+            if (_fetched != null)
+            {
+                _driver._cuda.MemFreeHost(_fetched);
+            }
         }
 
         private void Turn()
@@ -84,7 +107,6 @@ public sealed unsafe partial class CudaDriver
 
         private byte* Pin()
         {
-            byte* memory = null;
             nint read = 0;
             if (_read[_current] == 0)
             {
@@ -92,8 +114,13 @@ public sealed unsafe partial class CudaDriver
                 _read[_current] = read;
             }
 
+            return _memory[_current] = Allocate();
+        }
+
+        private byte* Allocate()
+        {
+            byte* memory = null;
             _driver.Check(_driver._cuda.MemHostAlloc(&memory, (nuint)_bytes, 0), "pinning memory of the host", _bytes);
-            _memory[_current] = memory;
             return memory;
         }
     }

@@ -101,22 +101,29 @@ public sealed unsafe partial class CudaDriver : IGpuDriver
             return;
         }
 
-        Enter();
         if (!_allocations.Remove(address))
         {
             throw new BackendException($"{Who} was asked to free the address {address:x}, which it did not allocate.");
         }
 
-        // Waiting would spoil a recording.
+        // Waiting would spoil a recording, and the recording may name the memory: it is given to the recording.
         if (_capturing)
         {
             _freeLater.Add(address);
             return;
         }
 
-        // What is enqueued may still use the memory: the library waits in practice, but does not promise to.
-        Wait("waiting before freeing memory");
-        Check(_cuda.MemFree(address), "freeing memory");
+        try
+        {
+            // What is enqueued may still use the memory: the library waits in practice, but does not promise to.
+            Enter();
+            Wait("waiting before freeing memory");
+            Check(_cuda.MemFree(address), "freeing memory");
+        }
+        catch (BackendException) when (_lost is not null)
+        {
+            // The loss of work before: this is called where things are disposed of, and must hide no exception of theirs. The next call tells.
+        }
     }
 
     /// <inheritdoc/>
@@ -142,16 +149,22 @@ public sealed unsafe partial class CudaDriver : IGpuDriver
     }
 
     /// <inheritdoc/>
+    /// <remarks>What fits goes through a pinned buffer: a copy to other memory passes through one of the library's own, piece by piece.</remarks>
     public void CopyOut(Span<byte> destination, nint address)
     {
         Enter();
         RefuseCapture("copying to the host");
+        if (destination.Length <= _staging.Bytes)
+        {
+            ReadOnlySpan<byte> fetched = _staging.Fetch(address, destination.Length);
+            Wait("waiting for a copy to the host");
+            fetched.CopyTo(destination);
+            return;
+        }
+
         fixed (byte* to = destination)
         {
-            if (!destination.IsEmpty)
-            {
-                Check(_cuda.MemcpyDtoHAsync(to, address, (nuint)destination.Length, _stream), "copying to the host", destination.Length);
-            }
+            Check(_cuda.MemcpyDtoHAsync(to, address, (nuint)destination.Length, _stream), "copying to the host", destination.Length);
 
             // Inside fixed: the copy may still be writing.
             Wait("waiting for a copy to the host");
@@ -186,6 +199,8 @@ public sealed unsafe partial class CudaDriver : IGpuDriver
 
         // Results are not looked at: a lost device refuses all of it, and the process has to get on. The context goes last, even so.
         _disposed = true;
+        nint before = 0;
+        _cuda.CtxGetCurrent(&before);
         _cuda.CtxSetCurrent(_context);
         if (_capturing)
         {
@@ -209,7 +224,8 @@ public sealed unsafe partial class CudaDriver : IGpuDriver
             _cuda.StreamDestroy(_stream);
         }
 
-        _cuda.CtxSetCurrent(0);
+        // Other code of the process may have a context of its own here; ours is none to leave behind.
+        _cuda.CtxSetCurrent(before == _context ? 0 : before);
         _cuda.DevicePrimaryCtxRelease(_device);
     }
 

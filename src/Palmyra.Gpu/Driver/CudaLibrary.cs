@@ -33,6 +33,7 @@ internal sealed unsafe class CudaLibrary(Func<string, nint> find)
         (delegate* unmanaged<nint*, int, int>)find("cuDevicePrimaryCtxRetain");
     public readonly delegate* unmanaged<int, int> DevicePrimaryCtxRelease =
         (delegate* unmanaged<int, int>)find("cuDevicePrimaryCtxRelease_v2");
+    public readonly delegate* unmanaged<nint*, int> CtxGetCurrent = (delegate* unmanaged<nint*, int>)find("cuCtxGetCurrent");
     public readonly delegate* unmanaged<nint, int> CtxSetCurrent = (delegate* unmanaged<nint, int>)find("cuCtxSetCurrent");
 
     public readonly delegate* unmanaged<nuint*, nuint*, int> MemGetInfo = (delegate* unmanaged<nuint*, nuint*, int>)find("cuMemGetInfo_v2");
@@ -115,6 +116,26 @@ internal sealed unsafe class CudaLibrary(Func<string, nint> find)
         return problem is null ? library : null;
     }
 
+    /// <summary>Opens the first of several libraries that will do: a stub of the CUDA toolkit may stand before the driver.</summary>
+    /// <param name="libraries">For each, the address a name is exported at.</param>
+    /// <param name="problem">Why the first will not do, if none does; null if there is none at all.</param>
+    internal static CudaLibrary? OpenFirst(IEnumerable<Func<string, nint>> libraries, out string? problem)
+    {
+        problem = null;
+        foreach (Func<string, nint> find in libraries)
+        {
+            if (Open(find, out string? found) is CudaLibrary library)
+            {
+                problem = null;
+                return library;
+            }
+
+            problem ??= found;
+        }
+
+        return null;
+    }
+
     /// <summary>The driver's name and words for a result: "CUDA_ERROR_OUT_OF_MEMORY (out of memory)".</summary>
     public string Describe(int result)
     {
@@ -131,7 +152,13 @@ internal sealed unsafe class CudaLibrary(Func<string, nint> find)
     private string? Start(List<string> missing)
     {
         int version = 0;
-        if (DriverGetVersion(&version) != 0 || version < OldestVersion)
+        int answer = DriverGetVersion(&version);
+        if (answer != 0)
+        {
+            return $"The library found as NVIDIA's driver does not answer (CUresult {answer}): the CUDA toolkit's stub of that name is no driver.";
+        }
+
+        if (version < OldestVersion)
         {
             return $"The NVIDIA driver serves CUDA {version / 1000}.{version % 1000 / 10}; "
                 + $"at least {OldestVersion / 1000}.{OldestVersion % 1000 / 10} is needed (driver 525 or newer): update the driver.";
@@ -152,20 +179,15 @@ internal sealed unsafe class CudaLibrary(Func<string, nint> find)
         string[] names = OperatingSystem.IsWindows() ? ["nvcuda.dll"]
             : OperatingSystem.IsLinux() ? LinuxNames
             : [];
-        foreach (string name in names)
-        {
-            if (NativeLibrary.TryLoad(name, out nint handle))
-            {
-                CudaLibrary? library = Open(
-                    export => NativeLibrary.TryGetExport(handle, export, out nint address) ? address : 0, out string? problem);
-                return (library, problem);
-            }
-        }
-
-        return (null, names.Length == 0
+        CudaLibrary? library = OpenFirst(names.Select(Exports).OfType<Func<string, nint>>(), out string? problem);
+        return (library, library is not null ? null : problem ?? (names.Length == 0
             ? "NVIDIA has no driver for this operating system."
-            : $"No NVIDIA driver was found ({names[0]} is not in the system's library folders).");
+            : $"No NVIDIA driver was found ({names[0]} is not in the system's library folders)."));
     }
+
+    private static Func<string, nint>? Exports(string name) => NativeLibrary.TryLoad(name, out nint handle)
+        ? export => NativeLibrary.TryGetExport(handle, export, out nint address) ? address : 0
+        : null;
 
     // The system's own search first; then where containers, WSL and distributions put the driver without telling the loader.
     private static readonly string[] LinuxNames =

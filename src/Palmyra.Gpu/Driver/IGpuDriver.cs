@@ -18,7 +18,8 @@ public interface IGpuDriver : IDisposable
     /// <returns>The device address.</returns>
     nint Allocate(long bytes);
 
-    /// <summary>Gives memory back, after everything enqueued has used it.</summary>
+    /// <summary>Gives memory back, after everything enqueued has used it; during a recording, when the recording is disposed of.</summary>
+    /// <remarks>Where everything enqueued turns out to have lost the device, that is told by the next call and not by this one.</remarks>
     void Free(nint address);
 
     /// <summary>Sets bytes to zero.</summary>

@@ -34,7 +34,10 @@ internal static class Elementary
         return x < Lowest ? 0 : p * power;
     }
 
-    /// <summary>ln x for positive normal x: x = 2ᵉ·m with m about 1, ln m = 2·artanh((m − 1)/(m + 1)) by its series.</summary>
+    /// <summary>
+    /// ln x: x = 2ᵉ·m with m about 1, ln m = 2·artanh((m − 1)/(m + 1)) by its series. −∞ at 0, NaN below; NaN and +∞ are themselves, so that a
+    /// model's NaN shows. Positive numbers below 2⁻¹²⁶ are not told apart well.
+    /// </summary>
     public static float Log(float x)
     {
         const uint RootHalf = 0x3F3504F3;
@@ -49,7 +52,9 @@ internal static class Elementary
         p = (p * square) + (1f / 3);
         float m2 = 2 * s;
         float small = (m2 * square * p) + (exponent * Ln2Low);
-        return (exponent * Ln2High) + (m2 + small);
+        float ln = (exponent * Ln2High) + (m2 + small);
+        float strange = x > 0 ? x : x == 0 ? float.NegativeInfinity : float.NaN;
+        return x > 0 && x <= float.MaxValue ? ln : strange;
     }
 
     /// <summary>1/(1 + e⁻ˣ).</summary>

@@ -5,9 +5,10 @@ namespace Palmyra.Gpu.Kernels;
 // y = activation(x·wᵀ + bias) + residual for 1 to 16 rows of x: decoding.
 //
 // A block makes four outputs for all rows. Its threads share the inputs: thread t takes steps t, t + threads, ... of each of the four rows of
-// weights, a step being 16 bytes of a row, so a warp's load is 512 bytes in a run and every weight is read from memory once, whatever the
-// number of rows. Four loads are under way in a thread before the first is used, and with four warps or more a multiprocessor has tens of
-// kilobytes in flight. The inputs come from the nearest cache: four outputs share each load of them.
+// weights, a step being 16 bytes of a row (of F32 two loads of 16 bytes side by side), so a warp's loads lie in a run and every weight is read
+// from memory once, whatever the number of rows. What is intended, and not measured: that the assembler moves a step's four loads before their
+// first use, that a multiprocessor so has enough bytes in flight to keep the memory busy, and that the inputs, of which four outputs share each
+// load, come from the nearest cache. From nine rows on they are read so often that this is doubtful (README.md).
 // Sums are 32-bit floats: each thread over its steps in order (in Q8 and Q4 a step's products are added before they meet its scale), then a
 // butterfly over lanes, then warps in order.
 // Tails: rows of x and of w end in zeros up to eight; steps of Q8 and Q4, or what of them reaches beyond x's row, are left out. Outputs and rows

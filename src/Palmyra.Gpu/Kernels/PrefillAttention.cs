@@ -12,7 +12,7 @@ namespace Palmyra.Gpu.Kernels;
 // Shared memory, in pieces of 16 bytes, dynamic: queries [16][pieces + 1], tile [32][pieces + 1], probabilities [warp][32]. With an even number
 // of pieces a row and one more, eight lanes that read the same piece of eight keys fall into different banks.
 // Additions: a score is one chain over dimensions; sums over keys go lane by lane in a butterfly, tile by tile in order; a value is one chain
-// over keys in order. Tails: keys beyond the last are zeros and invisible, queries beyond the last see nothing and are not written, dimensions
+// over keys in order, those of no chance left out. Tails: keys beyond the last are zeros and invisible, queries beyond the last see nothing and are not written, dimensions
 // end in zeros up to eight.
 // Bytes: keys and values are read once for every sixteen queries, mostly from the second-level cache.
 internal static class PrefillAttention
@@ -134,8 +134,11 @@ internal static class PrefillAttention
             s1 = Softmax.Add(s1, Visible(p1 * keyScale, back + 1, window, query0 + 1 < rows));
             s2 = Softmax.Add(s2, Visible(p2 * keyScale, back + 2, window, query0 + 2 < rows));
             s3 = Softmax.Add(s3, Visible(p3 * keyScale, back + 3, window, query0 + 3 < rows));
-            memory[chances + lane] =
-                new Float4 { X = s0.Chance * valueScale, Y = s1.Chance * valueScale, Z = s2.Chance * valueScale, W = s3.Chance * valueScale };
+            memory[chances + lane] = new Float4
+            {
+                X = Scaled(s0.Chance, valueScale), Y = Scaled(s1.Chance, valueScale),
+                Z = Scaled(s2.Chance, valueScale), W = Scaled(s3.Chance, valueScale),
+            };
             Group.Barrier();
             Load<TNumbers, TPiece>(numbers, memory, keyRows, tile, row, eights, valuesFrom, lastToken - first);
             Group.Barrier();
@@ -146,19 +149,19 @@ internal static class PrefillAttention
                 if (lane < pieces)
                 {
                     Float4 value = memory[at];
-                    s0.Near = Float4.MultiplyAdd(value, chance.X, s0.Near);
-                    s1.Near = Float4.MultiplyAdd(value, chance.Y, s1.Near);
-                    s2.Near = Float4.MultiplyAdd(value, chance.Z, s2.Near);
-                    s3.Near = Float4.MultiplyAdd(value, chance.W, s3.Near);
+                    s0.Near = Add(value, chance.X, s0.Near);
+                    s1.Near = Add(value, chance.Y, s1.Near);
+                    s2.Near = Add(value, chance.Z, s2.Near);
+                    s3.Near = Add(value, chance.W, s3.Near);
                 }
 
                 if (lane + 32 < pieces)
                 {
                     Float4 value = memory[at + 32];
-                    s0.Far = Float4.MultiplyAdd(value, chance.X, s0.Far);
-                    s1.Far = Float4.MultiplyAdd(value, chance.Y, s1.Far);
-                    s2.Far = Float4.MultiplyAdd(value, chance.Z, s2.Far);
-                    s3.Far = Float4.MultiplyAdd(value, chance.W, s3.Far);
+                    s0.Far = Add(value, chance.X, s0.Far);
+                    s1.Far = Add(value, chance.Y, s1.Far);
+                    s2.Far = Add(value, chance.Z, s2.Far);
+                    s3.Far = Add(value, chance.W, s3.Far);
                 }
             }
 
@@ -205,6 +208,20 @@ internal static class PrefillAttention
     {
         bool visible = exists && back >= 0 && (window == 0 || back < window);
         return visible ? score : float.NegativeInfinity;
+    }
+
+    // A chance of 0 is a key that is not seen, or as good as none: its value may be infinite or NaN, and 0 times that is NaN.
+    private static float Scaled(float chance, float valueScale) => chance == 0 ? 0 : chance * valueScale;
+
+    private static Float4 Add(Float4 value, float chance, Float4 sum)
+    {
+        // The same in all lanes of the warp.
+        if (chance != 0)
+        {
+            sum = Float4.MultiplyAdd(value, chance, sum);
+        }
+
+        return sum;
     }
 
     private static void Write(

@@ -122,19 +122,110 @@ public sealed class PtxCacheTests : IDisposable
     [Fact]
     public void Old_builds_do_not_pile_up()
     {
-        Directory.CreateDirectory(_folder);
+        MakeFolder();
+        string[] others = [Path.Combine(_folder, "notes.txt"), Path.Combine(_folder, "other.tmp"), Path.Combine(_folder, "kernel.ptx.old")];
+        foreach (string other in others)
+        {
+            File.WriteAllText(other, "");
+            File.SetLastWriteTimeUtc(other, DateTime.UnixEpoch);
+        }
+
         for (int i = 0; i < PtxCache.MostFiles; i++)
         {
-            string file = Path.Combine(_folder, $"{i}.ptx");
+            string file = Path.Combine(_folder, i % 2 == 0 ? $"{i}.ptx" : $"{i}.ptx.tmp");
             File.WriteAllText(file, "");
             File.SetLastWriteTimeUtc(file, DateTime.UnixEpoch.AddDays(i));
         }
 
         using KernelCompiler compiler = Compiler();
         compiler.Compile(Kernels.Saxpy, 256);
-        Assert.Equal((PtxCache.MostFiles / 2) + 1, Directory.GetFiles(_folder).Length);
-        Assert.False(File.Exists(Path.Combine(_folder, "511.ptx")));
+        Assert.Equal((PtxCache.MostFiles / 2) + 1 + others.Length, Directory.GetFiles(_folder).Length);
+        Assert.False(File.Exists(Path.Combine(_folder, "511.ptx.tmp")));
         Assert.True(File.Exists(Path.Combine(_folder, "512.ptx")));
+        Assert.All(others, other => Assert.True(File.Exists(other)));
+    }
+
+    [Fact]
+    public void The_folder_is_its_users_alone()
+    {
+        using KernelCompiler compiler = Compiler();
+        compiler.Compile(Kernels.Saxpy, 256);
+        if (!OperatingSystem.IsWindows())
+        {
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(_folder));
+        }
+    }
+
+    [Theory]
+    [InlineData(UnixFileMode.GroupWrite)]
+    [InlineData(UnixFileMode.OtherWrite)]
+    public void A_folder_that_others_may_write_is_not_used(UnixFileMode others)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return;
+        }
+
+        using (KernelCompiler first = Compiler())
+        {
+            first.Compile(Kernels.Saxpy, 256);
+        }
+
+        File.SetUnixFileMode(_folder, File.GetUnixFileMode(_folder) | others);
+        using KernelCompiler second = Compiler();
+        second.Compile(Kernels.Saxpy, 256);
+        second.Compile(Kernels.Saxpy, 128);
+        Assert.Equal((2, 1), (second.Compiled, Directory.GetFiles(_folder).Length));
+    }
+
+    [Fact]
+    public void A_link_is_not_followed_and_a_long_file_is_not_read()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return;
+        }
+
+        using (KernelCompiler first = Compiler())
+        {
+            first.Compile(Kernels.Saxpy, 256);
+        }
+
+        string link = _folder + "-link";
+        Directory.CreateSymbolicLink(link, _folder);
+        try
+        {
+            using var second = new KernelCompiler(new PtxCache(link));
+            second.Compile(Kernels.Saxpy, 256);
+            Assert.Equal(1, second.Compiled);
+        }
+        finally
+        {
+            Directory.Delete(link);
+        }
+
+        // A file that is a link, one too long, a folder of the file's name.
+        string file = Directory.GetFiles(_folder).Single();
+        string whole = File.ReadAllText(file);
+        string aside = file + ".aside";
+        File.Move(file, aside);
+        File.CreateSymbolicLink(file, aside);
+        CompilesAgain();
+        File.Delete(file);
+        File.WriteAllText(file, whole + new string('\n', 4 << 20));
+        CompilesAgain();
+        File.Delete(file);
+        Directory.CreateDirectory(file);
+        CompilesAgain();
+        Directory.Delete(file);
+        Assert.Equal(whole, File.ReadAllText(aside));
+
+        void CompilesAgain()
+        {
+            using KernelCompiler compiler = Compiler();
+            compiler.Compile(Kernels.Saxpy, 256);
+            Assert.Equal(1, compiler.Compiled);
+        }
     }
 
     [Fact]
@@ -143,6 +234,15 @@ public sealed class PtxCacheTests : IDisposable
         if (PtxCache.OfUser() is PtxCache cache)
         {
             Assert.EndsWith(Path.Combine("palmyra", "ptx"), cache.Folder, StringComparison.Ordinal);
+        }
+    }
+
+    private void MakeFolder()
+    {
+        Directory.CreateDirectory(_folder);
+        if (!OperatingSystem.IsWindows())
+        {
+            File.SetUnixFileMode(_folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         }
     }
 

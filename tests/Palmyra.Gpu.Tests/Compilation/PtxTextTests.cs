@@ -45,6 +45,11 @@ public sealed class PtxTextTests
         Assert.False(facts.UsesDynamicShared);
     }
 
+    [Fact]
+    public void Conditional_branches_promise_nothing_and_others_keep_their_word() => Assert.Equal(
+        "\t@%p5\tbra L_1;\n\t@!%p12 bra L_2;\n\tbra.uni L_3;\n\t@%p5 call.uni f;\n{ @done bra.uni DONE; }",
+        PtxText.WithPlainBranches("\t@%p5\tbra.uni L_1;\n\t@!%p12 bra.uni L_2;\n\tbra.uni L_3;\n\t@%p5 call.uni f;\n{ @done bra.uni DONE; }"));
+
     [Theory]
     [InlineData("", "no target and 0 entries")]
     [InlineData(".target sm_80\n", "a target and 0 entries")]

@@ -133,6 +133,37 @@ public sealed class CudaDriverFailureTests : IDisposable
         Assert.Empty(_cuda.Alive);
     }
 
+    [Theory]
+    [InlineData("StreamSynchronize")]
+    [InlineData("MemFree")]
+    [InlineData("CtxSetCurrent")]
+    public void A_loss_met_while_disposing_hides_nothing(string function)
+    {
+        CudaDriver driver = _cuda.OpenDevice();
+        nint memory = driver.Allocate(4096);
+        driver.BeginCapture();
+        GpuGraph graph = driver.EndCapture();
+        _cuda.Fail(function, 700);
+        driver.Free(memory);
+        graph.Dispose();
+        Assert.Contains("cannot be used any more", Assert.Throws<BackendException>(driver.Synchronize).Message, StringComparison.Ordinal);
+        driver.Dispose();
+        Assert.Contains("DevicePrimaryCtxRelease 100", _cuda.Calls);
+        _cuda.Faults.Clear();
+    }
+
+    [Fact]
+    public void A_recording_whose_device_was_lost_is_disposed_in_silence()
+    {
+        CudaDriver driver = _cuda.OpenDevice();
+        driver.BeginCapture();
+        GpuGraph graph = driver.EndCapture();
+        _cuda.Fail("GraphExecDestroy", 719);
+        graph.Dispose();
+        Assert.Throws<BackendException>(driver.Synchronize);
+        driver.Dispose();
+    }
+
     [Fact]
     public void Misuse_is_one_sentence()
     {

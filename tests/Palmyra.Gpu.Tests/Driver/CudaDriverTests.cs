@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
+using Palmyra.Diagnostics;
 using Palmyra.Gpu.Driver;
 
 using Xunit;
@@ -150,7 +151,7 @@ public sealed class CudaDriverTests : IDisposable
         driver.Launch(function, new LaunchShape(3, 2, 128), default(KernelArguments).Add(1.5f).AddView(0, 0).Bytes);
         Assert.Equal(
             [
-                "ModuleLoadDataEx 4 3 4 5 6", "ModuleGetFunction Kernel_Scale", "FuncGetAttribute 4", "FuncGetAttribute 3",
+                "ModuleLoadDataEx 4 3 4 5 6", "ModuleGetFunction Kernel_Scale", "FuncGetAttribute 4", "FuncGetAttribute 3", "FuncGetAttribute 1",
                 $"LaunchKernel 3,2,1 64,1,1 100 {arguments.Bytes.Length} bytes", "LaunchKernel 3,2,1 128,1,1 0 24 bytes",
             ],
             _cuda.Calls);
@@ -167,10 +168,29 @@ public sealed class CudaDriverTests : IDisposable
         GpuFunction function = driver.Load(Kernel);
         _cuda.Calls.Clear();
         driver.Launch(function, new LaunchShape(1, 1, 128, 49_152), Arguments);
+        Assert.DoesNotContain("FuncSetAttribute 8 49152", _cuda.Calls);
         driver.Launch(function, new LaunchShape(1, 1, 128, 65_536), Arguments);
         driver.Launch(function, new LaunchShape(1, 1, 128, 65_536), Arguments);
         driver.Launch(function, new LaunchShape(1, 1, 128, 50_000), Arguments);
         Assert.Equal(["FuncSetAttribute 8 65536"], _cuda.Calls.Where(call => !call.StartsWith("Launch", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void What_a_kernel_declares_itself_counts_as_shared_memory()
+    {
+        _cuda.StaticSharedBytes = 384;
+        using CudaDriver driver = _cuda.OpenDevice();
+        GpuFunction function = driver.Load(Kernel);
+        _cuda.Calls.Clear();
+        driver.Launch(function, new LaunchShape(1, 1, 128, 49_152 - 384), Arguments);
+        driver.Launch(function, new LaunchShape(1, 1, 128, 49_152 - 383), Arguments);
+        driver.Launch(function, new LaunchShape(1, 1, 128, 232_448 - 384), Arguments);
+        Assert.Equal(
+            ["FuncSetAttribute 8 48769", "FuncSetAttribute 8 232064"], _cuda.Calls.Where(call => !call.StartsWith("Launch", StringComparison.Ordinal)));
+        Assert.Contains(
+            "asks for 232,449 bytes of shared memory a block; GPU 0 (Fake H100) has 232,448",
+            Assert.Throws<BackendException>(() => driver.Launch(function, new LaunchShape(1, 1, 128, 232_448 - 383), Arguments)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -225,8 +245,88 @@ public sealed class CudaDriverTests : IDisposable
         driver.BeginCapture();
         driver.Free(second);
         Assert.Equal(["StreamBeginCapture 2"], _cuda.Calls);
+        GpuGraph graph = driver.EndCapture();
+        driver.Replay(graph);
+        graph.Dispose();
+        Assert.Equal(
+            [
+                "StreamBeginCapture 2", "StreamEndCapture", "GraphInstantiate 0", "GraphDestroy", "GraphLaunch", "GraphExecDestroy", "StreamSynchronize",
+                "MemFree",
+            ],
+            _cuda.Calls);
+    }
+
+    [Fact]
+    public void Memory_given_back_during_a_recording_lives_as_long_as_the_recording()
+    {
+        CudaDriver driver = _cuda.OpenDevice();
+        nint source = driver.Allocate(4);
+        nint[] between = [driver.Allocate(4), driver.Allocate(4)];
+        nint result = driver.Allocate(4);
+        driver.CopyIn(source, [1, 2, 3, 4]);
+        GpuGraph[] graphs = new GpuGraph[2];
+        for (int i = 0; i < 2; i++)
+        {
+            driver.BeginCapture();
+            driver.CopyWithin(between[i], source, 4);
+            driver.CopyWithin(result, between[i], 4);
+            driver.Free(between[i]);
+            Assert.Throws<BackendException>(() => driver.Free(between[i]));
+            graphs[i] = driver.EndCapture();
+        }
+
+        byte[] found = new byte[4];
+        driver.Replay(graphs[0]);
+        driver.CopyOut(found, result);
+        Assert.Equal([1, 2, 3, 4], found);
+        Assert.Equal(4, _cuda.Alive.Values.Count(each => each == "memory"));
+
+        // In the middle of another recording, in which nothing may be waited for: with that one's own.
+        driver.BeginCapture();
+        graphs[0].Dispose();
+        Assert.Equal(4, _cuda.Alive.Values.Count(each => each == "memory"));
         driver.EndCapture().Dispose();
-        Assert.Equal(["StreamBeginCapture 2", "StreamEndCapture", "StreamSynchronize", "MemFree", "GraphInstantiate 0", "GraphDestroy", "GraphExecDestroy"], _cuda.Calls);
+        Assert.Equal(3, _cuda.Alive.Values.Count(each => each == "memory"));
+
+        // A recording that fails has nothing to keep; one that is left over goes with the driver.
+        driver.BeginCapture();
+        driver.Free(result);
+        _cuda.Fail("GraphInstantiate", 1);
+        Assert.Throws<BackendException>(driver.EndCapture);
+        Assert.Equal(2, _cuda.Alive.Values.Count(each => each == "memory"));
+        _cuda.Heal();
+        driver.Dispose();
+        Assert.Empty(_cuda.Alive);
+    }
+
+    [Fact]
+    public void Another_context_of_the_thread_is_left_where_it_was()
+    {
+        CudaDriver driver = _cuda.OpenDevice();
+        _cuda.Context = 4711;
+        driver.Dispose();
+        Assert.Equal(4711, _cuda.Context);
+        driver = _cuda.OpenDevice();
+        driver.Dispose();
+        Assert.Equal(0, _cuda.Context);
+    }
+
+    [Fact]
+    public void What_fits_comes_out_through_a_pinned_buffer()
+    {
+        using CudaDriver driver = _cuda.OpenDevice(stagingBytes: 1024);
+        nint there = driver.Allocate(2048);
+        driver.Clear(there, 2048);
+        _cuda.Calls.Clear();
+        driver.CopyOut(new byte[1024], there);
+        driver.CopyOut(new byte[10], there);
+        driver.CopyOut(new byte[1025], there);
+        Assert.Equal(
+            [
+                "MemHostAlloc 1024 0", "MemcpyDtoHAsync 1024", "StreamSynchronize", "MemcpyDtoHAsync 10", "StreamSynchronize",
+                "MemcpyDtoHAsync 1025", "StreamSynchronize",
+            ],
+            _cuda.Calls);
     }
 
     [Fact]

@@ -63,7 +63,10 @@ internal sealed unsafe partial class FakeCuda
         needsContext: false);
 
     [UnmanagedCallersOnly]
-    private static int cuCtxSetCurrent(nint context) => Do("CtxSetCurrent", fake => fake._context = context != 0, needsContext: false);
+    private static int cuCtxGetCurrent(nint* context) => Do("CtxGetCurrent", fake => *context = fake.Context, needsContext: false);
+
+    [UnmanagedCallersOnly]
+    private static int cuCtxSetCurrent(nint context) => Do("CtxSetCurrent", fake => fake.Context = context, needsContext: false);
 
     [UnmanagedCallersOnly]
     private static int cuMemGetInfo_v2(nuint* free, nuint* total) => Do("MemGetInfo", _ => (*free, *total) = (70, 80));
@@ -142,7 +145,13 @@ internal sealed unsafe partial class FakeCuda
 
     [UnmanagedCallersOnly]
     private static int cuFuncGetAttribute(int* value, int attribute, nint function) =>
-        Do($"FuncGetAttribute {attribute}", _ => *value = attribute == 4 ? 64 : attribute == 3 ? 8 : -1);
+        Do($"FuncGetAttribute {attribute}", fake => *value = attribute switch
+        {
+            1 => fake.StaticSharedBytes,
+            3 => 8,
+            4 => 64,
+            _ => -1,
+        });
 
     [UnmanagedCallersOnly]
     private static int cuFuncSetAttribute(nint function, int attribute, int value) => Do($"FuncSetAttribute {attribute} {value}");

@@ -22,7 +22,6 @@ internal sealed partial class FakeCuda : IDisposable
     private readonly Dictionary<nint, List<Action>> _graphs = [];
     private List<Action>? _capture;
     private nint _nextHandle = 1;
-    private bool _context;
 
     private readonly FakeCuda? _outer = t_current;
 
@@ -32,10 +31,16 @@ internal sealed partial class FakeCuda : IDisposable
 
     public (string Name, int Major, int Minor)[] Devices { get; set; } = [("Fake H100", 9, 0)];
 
+    /// <summary>Shared memory that every kernel declares itself.</summary>
+    public int StaticSharedBytes { get; set; }
+
+    /// <summary>The thread's current context; 0 for none.</summary>
+    public nint Context { get; set; }
+
     /// <summary>Functions it does not export.</summary>
     public HashSet<string> Missing { get; } = [];
 
-    /// <summary>Calls in order, as "name argument argument"; without the CtxSetCurrent before each.</summary>
+    /// <summary>Calls in order, as "name argument argument"; without CtxSetCurrent, which stands before each, and CtxGetCurrent.</summary>
     public List<string> Calls { get; } = [];
 
     /// <summary>Device and pinned memory in use, and other things made and not destroyed.</summary>
@@ -87,10 +92,10 @@ internal sealed partial class FakeCuda : IDisposable
     {
         FakeCuda fake = t_current!;
         string name = call.Split(' ')[0];
-        if (name != "CtxSetCurrent")
+        if (name is not ("CtxSetCurrent" or "CtxGetCurrent"))
         {
             fake.Calls.Add(call);
-            if (needsContext && !fake._context)
+            if (needsContext && fake.Context == 0)
             {
                 fake.Faults.Add($"{call}: no context is current");
             }

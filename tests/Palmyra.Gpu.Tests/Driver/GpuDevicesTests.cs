@@ -74,6 +74,30 @@ public sealed class GpuDevicesTests : IDisposable
     }
 
     [Fact]
+    public void A_stub_is_called_one_and_the_search_goes_on()
+    {
+        _cuda.Fail("DriverGetVersion", 34);
+        const string Stub = "The library found as NVIDIA's driver does not answer (CUresult 34): the CUDA toolkit's stub of that name is no driver.";
+        Refused(Stub);
+
+        // The stub first, then the driver; then nothing but the stub and a library that is none.
+        var found = new List<Func<string, nint>> { _cuda.Export, name => Heal(name) };
+        Assert.NotNull(CudaLibrary.OpenFirst(found, out string? problem));
+        Assert.Null(problem);
+        _cuda.Fail("DriverGetVersion", 34);
+        Assert.Null(CudaLibrary.OpenFirst([_cuda.Export, _ => 0], out problem));
+        Assert.Equal(Stub, problem);
+        Assert.Null(CudaLibrary.OpenFirst([], out problem));
+        Assert.Null(problem);
+
+        nint Heal(string name)
+        {
+            _cuda.Heal();
+            return _cuda.Export(name);
+        }
+    }
+
+    [Fact]
     public void The_whole_table_is_exported_by_the_fake_and_nothing_else()
     {
         var asked = new List<string>();
@@ -83,7 +107,7 @@ public sealed class GpuDevicesTests : IDisposable
             return _cuda.Export(name);
         }, out string? problem);
         Assert.Null(problem);
-        Assert.Equal(41, asked.Distinct().Count());
+        Assert.Equal(42, asked.Distinct().Count());
     }
 
     // On a machine with a GPU this says what is there; without one, why not. Either way nothing is thrown.

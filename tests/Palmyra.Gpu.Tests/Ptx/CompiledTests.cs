@@ -1,4 +1,5 @@
 using Palmyra.Gpu.Driver;
+using Palmyra.Gpu.Kernels;
 using Palmyra.Gpu.Tests.Ptx.Specimens;
 using Palmyra.Testing;
 using Palmyra.Testing.Ptx;
@@ -114,6 +115,25 @@ public sealed class CompiledTests
             }
 
             return value;
+        }
+    }
+
+    // ILGPU marks the branches of a loop .uni whose bound differs from lane to lane; with fewer logits than threads some lanes never enter it.
+    [Fact]
+    public void WhatIlgpuPromisesOfItsBranchesIsNotSo()
+    {
+        PtxKernel asIs = TestCompiler.CompileAsIs(typeof(Scoring), nameof(Scoring.Score), Scoring.Threads);
+        Assert.Contains(".uni", Assert.Throws<PtxFailure>(() => Score(asIs)).Reason, StringComparison.Ordinal);
+        Assert.Equal(-Math.Log(100), Score(TestCompiler.Compile(typeof(Scoring), nameof(Scoring.Score), Scoring.Threads)), 1e-6);
+
+        static float Score(PtxKernel kernel)
+        {
+            using var driver = new PtxDriver();
+            nint result = driver.Allocate(4);
+            KernelArguments arguments = default(KernelArguments).AddView(driver.Allocate(16), 1).AddView(driver.Upload(new float[100]), 100)
+                .AddView(driver.Upload(new int[1]), 1).AddView(result, 1).AddView(0, 0).Add(0).Add(100).Add(100).Add(1).Add(1);
+            driver.Launch(driver.Load(kernel), new LaunchShape(1, 1, Scoring.Threads), arguments.Bytes);
+            return driver.Download<float>(result, 1)[0];
         }
     }
 

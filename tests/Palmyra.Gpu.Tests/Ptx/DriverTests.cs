@@ -78,6 +78,29 @@ public sealed class DriverTests
     }
 
     [Fact]
+    public void MemoryFreedDuringARecordingLivesAsLongAsIt()
+    {
+        using var driver = new PtxDriver();
+        nint a = driver.Upload(new int[32]);
+        nint b = driver.Upload(new int[32]);
+        long free = driver.FreeBytes;
+        GpuFunction function = driver.Load(Snippet.Block(AddOne));
+        driver.BeginCapture();
+        Start(driver, function, a);
+        driver.CopyWithin(b, a, 128);
+        driver.Free(a);
+        Refused("no allocation starts there", () => driver.Free(a));
+        GpuGraph graph = driver.EndCapture();
+        driver.Replay(graph);
+        driver.Replay(graph);
+        Assert.Equal((2, 2, free), (driver.Download<int>(b, 32)[5], driver.Allocations, driver.FreeBytes));
+        graph.Dispose();
+        graph.Dispose();
+        Assert.Equal((1, free + 128), (driver.Allocations, driver.FreeBytes));
+        Refused("no allocation starts there", () => driver.Free(a));
+    }
+
+    [Fact]
     public void WrongLaunchesAreRefused()
     {
         using var driver = new PtxDriver(new GpuDevice(0, "Small", 8, 0, 100_000, 1, 1024, 12000));

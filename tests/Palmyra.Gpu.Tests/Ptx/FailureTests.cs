@@ -120,6 +120,17 @@ public sealed class FailureTests
     [InlineData("setp.lt.u32 p0, tid, 16; @p0 bar.warp.sync -1;", "which are elsewhere")]
     public void WarpsThatAreNotTogether(string code, string reason) => Refused(code, reason, threads: 32);
 
+    [Theory]
+    [InlineData("setp.lt.u32 p0, tid, 16; @p0 bra.uni A; A: ret;", "lanes 0x0000ffff of 0xffffffff branch, but .uni promises that all or none do")]
+    [InlineData("setp.lt.u32 p0, tid, 16; @!p0 ret; setp.lt.u32 p1, tid, 3; @p1 bra.uni A; A: ret;", "lanes 0x00000007 of 0x0000ffff branch")]
+    [InlineData("and.b32 r0, tid, 1; TABLE: .branchtargets A, B; brx.idx.uni r0, TABLE; A: ret; B: ret;", "thread 0 of the warp, but .uni promises")]
+    [InlineData("setp.lt.u32 p0, tid, 16; mov.u32 r0, 0; TABLE: .branchtargets A; @p0 brx.idx.uni r0, TABLE; A: ret;", "thread 0 of the warp, but .uni promises")]
+    public void APromiseOfUniformBranchesThatIsBroken(string code, string reason) => Refused(code, reason, threads: 32);
+
+    [Fact]
+    public void APromiseOfUniformBranchesThatIsKept() => Snippet.Run(
+        "setp.lt.u32 p0, tid, 32; @p0 bra.uni A; bra.uni A; A: and.b32 r0, tid, 1; setp.eq.u32 p1, r0, 0; @p1 ret; setp.ne.u32 p2, r0, 0; @p2 bra.uni B; trap; B: ret;", 64, 64);
+
     [Fact]
     public void FreedMemory()
     {

@@ -5,6 +5,7 @@ using ILGPU.Backends.EntryPoints;
 using ILGPU.Backends.PTX;
 using ILGPU.Runtime;
 using ILGPU.Runtime.Cuda;
+using Palmyra.Gpu.Compilation;
 using Palmyra.Gpu.Driver;
 
 namespace Palmyra.Gpu.Tests.Ptx;
@@ -16,8 +17,15 @@ internal static class TestCompiler
     private static readonly Lazy<Context> Shared = new(() => Context.Create(builder => builder.EnableAlgorithms().Optimize(OptimizationLevel.O2)));
     private static readonly Dictionary<(Type, string, int), PtxKernel> Compiled = [];
 
-    /// <summary>The PTX of a static method.</summary>
+    /// <summary>The PTX of a static method, its branches as <see cref="KernelCompiler"/> leaves them.</summary>
     public static PtxKernel Compile(Type type, string method, int threads)
+    {
+        PtxKernel kernel = CompileAsIs(type, method, threads);
+        return kernel with { Text = PtxText.WithPlainBranches(kernel.Text) };
+    }
+
+    /// <summary>The PTX of a static method as ILGPU writes it.</summary>
+    public static PtxKernel CompileAsIs(Type type, string method, int threads)
     {
         lock (Compiled)
         {

@@ -22,6 +22,7 @@ public sealed class PtxDriver(GpuDevice? device = null) : IGpuDriver
     private readonly Execution.DeviceMemory _memory = new();
     private readonly Dictionary<(string Entry, string Text), PtxFunction> _functions = [];
     private readonly Dictionary<string, PtxStatistics> _statistics = [];
+    private readonly List<nint> _freeLater = [];
     private List<Action>? _recording;
 
     /// <inheritdoc/>
@@ -69,8 +70,21 @@ public sealed class PtxDriver(GpuDevice? device = null) : IGpuDriver
     }
 
     /// <inheritdoc/>
-    public void Free(nint address) =>
-        FreeBytes += _memory.Free((ulong)address) ?? throw Refused($"freeing 0x{address:x}: no allocation starts there");
+    public void Free(nint address)
+    {
+        if (!_memory.StartsAt((ulong)address) || _freeLater.Contains(address))
+        {
+            throw Refused($"freeing 0x{address:x}: no allocation starts there");
+        }
+
+        if (_recording is not null)
+        {
+            _freeLater.Add(address);
+            return;
+        }
+
+        FreeBytes += _memory.Free((ulong)address) ?? 0;
+    }
 
     /// <inheritdoc/>
     public void Clear(nint address, long bytes)
@@ -176,7 +190,9 @@ public sealed class PtxDriver(GpuDevice? device = null) : IGpuDriver
     /// <inheritdoc/>
     public GpuGraph EndCapture()
     {
-        var graph = new PtxGraph(_recording ?? throw Refused("ending a recording: none was begun"));
+        nint[] memory = [.. _freeLater];
+        var graph = new PtxGraph(_recording ?? throw Refused("ending a recording: none was begun"), () => Release(memory));
+        _freeLater.Clear();
         _recording = null;
         return graph;
     }
@@ -196,6 +212,14 @@ public sealed class PtxDriver(GpuDevice? device = null) : IGpuDriver
 
     /// <summary>Releases the memory, whatever was not freed included.</summary>
     public void Dispose() => _memory.Dispose();
+
+    private void Release(nint[] memory)
+    {
+        foreach (nint address in memory)
+        {
+            FreeBytes += _memory.Free((ulong)address) ?? 0;
+        }
+    }
 
     private void Run(Program program, LaunchShape shape, byte[] arguments)
     {

@@ -41,6 +41,9 @@ internal sealed unsafe class DeviceMemory : IDisposable
         return allocation.Address;
     }
 
+    /// <summary>Whether a live allocation starts at an address.</summary>
+    public bool StartsAt(ulong address) => Around(address) is Allocation allocation && allocation.Address == address && allocation.Bytes is not null;
+
     /// <summary>Gives memory back.</summary>
     /// <returns>Its size; null if no live allocation starts there.</returns>
     public long? Free(ulong address)

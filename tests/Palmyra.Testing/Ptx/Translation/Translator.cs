@@ -129,6 +129,7 @@ internal sealed class Translator
     private void Translate(InstructionStatement statement, Scope scope, string? end)
     {
         var decoder = new Decoder(_kernel, statement, scope, _registers);
+        bool uniform = statement.Opcode.Contains("uni");
         switch (statement.Opcode[0])
         {
             case "call":
@@ -136,7 +137,7 @@ internal sealed class Translator
                 return;
             case "bra":
                 {
-                    var branch = new Branch();
+                    var branch = new Branch { Uniform = uniform };
                     _aims.Add(() => branch.Target = Find(statement, scope, decoder.Operand(0).Name));
                     Add(branch, decoder, statement);
                     return;
@@ -144,7 +145,7 @@ internal sealed class Translator
 
             case "brx":
                 {
-                    var branch = new IndexedBranch(decoder.Source(0, PtxType.U32));
+                    var branch = new IndexedBranch(decoder.Source(0, PtxType.U32)) { Uniform = uniform };
                     string list = decoder.Operand(1).Name;
                     _aims.Add(() => branch.Targets = scope.FindTargets(list)?.Select(name => Find(statement, scope, name)).ToArray()
                         ?? throw Failure(statement, $"{list} is no list of branch targets"));
@@ -154,7 +155,7 @@ internal sealed class Translator
 
             case "ret" when end is not null:
                 {
-                    var branch = new Branch();
+                    var branch = new Branch { Uniform = uniform };
                     _aims.Add(() => branch.Target = Find(statement, scope, end));
                     Add(branch, decoder, statement);
                     return;
