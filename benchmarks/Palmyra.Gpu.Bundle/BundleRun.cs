@@ -57,7 +57,7 @@ internal static class BundleRun
         table.Add(DeviceRow.Measure(bench));
         if (options.Cases)
         {
-            table.Add(CaseRows.Measure(bench, cases));
+            table.Add(CaseRows.Measure(bench, options.Interpreter ? cases : [.. cases, .. LargeCases.All]));
         }
 
         if (options.Fixtures)

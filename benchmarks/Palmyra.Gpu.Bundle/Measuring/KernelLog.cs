@@ -5,10 +5,11 @@ namespace Palmyra.Gpu.Bundle.Measuring;
 /// <summary>What the drivers of this run loaded and started.</summary>
 internal sealed class KernelLog
 {
-    private readonly Dictionary<(string Name, int Threads), LoadedKernel> _kernels = [];
+    // By object: the one compiler gives each kernel once, and its text is long.
+    private readonly Dictionary<PtxKernel, LoadedKernel> _kernels = new(ReferenceEqualityComparer.Instance);
 
-    /// <summary>Kernels by their name and the threads of a block.</summary>
-    public IReadOnlyDictionary<(string Name, int Threads), LoadedKernel> Kernels => _kernels;
+    /// <summary>The kernels.</summary>
+    public IReadOnlyCollection<LoadedKernel> Kernels => _kernels.Values;
 
     /// <summary>Kernels started by all drivers; what a replayed recording holds is not counted.</summary>
     public int Launches { get; private set; }
@@ -17,7 +18,7 @@ internal sealed class KernelLog
     public int Replays { get; private set; }
 
     /// <summary>Notes a kernel, unless another driver had loaded it before: that one's loading was the cold one.</summary>
-    public void Loaded(LoadedKernel kernel) => _kernels.TryAdd((kernel.Function.Kernel.Name, kernel.Function.Kernel.Threads), kernel);
+    public void Loaded(LoadedKernel kernel) => _kernels.TryAdd(kernel.Function.Kernel, kernel);
 
     /// <summary>Notes a replay.</summary>
     public void Replayed() => Replays++;
@@ -26,7 +27,7 @@ internal sealed class KernelLog
     public void Launched(PtxKernel kernel, int sharedBytes)
     {
         Launches++;
-        LoadedKernel loaded = _kernels[(kernel.Name, kernel.Threads)];
+        LoadedKernel loaded = _kernels[kernel];
         loaded.Launches++;
         loaded.DynamicSharedBytes = Math.Max(loaded.DynamicSharedBytes, sharedBytes);
     }

@@ -15,7 +15,8 @@ internal static class KernelRows
     /// <summary>A row a kernel and number of threads.</summary>
     public static IEnumerable<ResultRow> Measure(Bench bench)
     {
-        foreach (LoadedKernel kernel in bench.Log.Kernels.OrderBy(kernel => kernel.Key).Select(kernel => kernel.Value))
+        foreach (LoadedKernel kernel in bench.Log.Kernels
+            .OrderBy(kernel => kernel.Function.Kernel.Name, StringComparer.Ordinal).ThenBy(kernel => kernel.Function.Kernel.Threads))
         {
             GpuFunction function = kernel.Function;
             List<(string, double)> facts =

@@ -25,8 +25,13 @@ internal static class KernelName
             arguments.AddRange(method.GetGenericArguments());
         }
 
-        return $"{method.Name}<{string.Join(", ", arguments.Select(argument => argument.Name))}>";
+        return $"{method.Name}<{string.Join(", ", arguments.Select(Of))}>";
     }
+
+    // "Pair<OneRow>", where the type's own name is "Pair`1".
+    private static string Of(Type type) => type.IsGenericType
+        ? $"{type.Name[..type.Name.IndexOf('`')]}<{string.Join(", ", type.GetGenericArguments().Select(Of))}>"
+        : type.Name;
 
     /// <summary>
     /// For machines: every type by its full name and by the version id of the module it lies in, so that a changed build is another signature.
