@@ -36,7 +36,7 @@ internal static class DeviceRow
                 ("GiB", device.TotalBytes / (double)(1 << 30)),
                 ("GiB free", free / (double)(1 << 30)),
                 ("shared bytes a block", device.SharedBytesPerBlock),
-                ("CUDA", device.DriverVersion / 1000.0),
+                ("CUDA", (device.DriverVersion / 1000) + (device.DriverVersion % 1000 / 100.0)),
             ],
             Note = bench.Options.Interpreter ? "the figures are what the interpreter claims" : Module(),
         };
