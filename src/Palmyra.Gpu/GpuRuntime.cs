@@ -45,7 +45,14 @@ internal sealed class GpuRuntime : IDisposable
     public void Dispose()
     {
         Driver.Abandon();
-        Memory.Dispose();
-        Driver.Dispose();
+        try
+        {
+            Memory.Dispose();
+        }
+        finally
+        {
+            // Whatever freeing met, the device is given back.
+            Driver.Dispose();
+        }
     }
 }
