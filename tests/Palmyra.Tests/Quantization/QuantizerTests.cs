@@ -107,7 +107,7 @@ public sealed class QuantizerTests : IDisposable
         {
             TensorSource[] tensors = [.. TransformerWriter.Tensors(model).Select(tensor => tensor.Name != "transformer.h.1.mlp.c_fc.weight"
                 ? tensor
-                : TensorSource.Of(tensor.Name, tensor.Shape, Enumerable.Repeat(float.NaN, (int)tensor.Count).ToArray()))];
+                : TensorSource.Of(tensor.Name, tensor.Shape, Enumerable.Repeat(0.5f, (int)tensor.Count - 1).Prepend(float.NaN).ToArray()))];
             SafetensorsWriter.WriteFolder(_folder["nan"], tensors, others: new Dictionary<string, Action<Stream>>
             {
                 ["config.json"] = stream => ModelConfigWriter.Write(TinyModel.Gpt2, "float32", stream),
