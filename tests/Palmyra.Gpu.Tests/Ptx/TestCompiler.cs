@@ -13,7 +13,7 @@ namespace Palmyra.Gpu.Tests.Ptx;
 /// <summary>Compiles the specimens with ILGPU.</summary>
 internal static class TestCompiler
 {
-    // A context costs a third of a second, so all share one; the lock is for ILGPU's sake.
+    // A context costs a third of a second, so all share one; ILGPU compiles one thing at a time in a process.
     private static readonly Lazy<Context> Shared = new(() => Context.Create(builder => builder.EnableAlgorithms().Optimize(OptimizationLevel.O2)));
     private static readonly Dictionary<(Type, string, int), PtxKernel> Compiled = [];
 
@@ -27,7 +27,7 @@ internal static class TestCompiler
     /// <summary>The PTX of a static method as ILGPU writes it.</summary>
     public static PtxKernel CompileAsIs(Type type, string method, int threads)
     {
-        lock (Compiled)
+        lock (KernelCompiler.Compiling)
         {
             if (!Compiled.TryGetValue((type, method, threads), out PtxKernel? kernel))
             {
