@@ -26,8 +26,10 @@ public sealed class KernelCompiler : IDisposable
 
     private readonly PtxCache? _cache;
     private readonly ConcurrentDictionary<(MethodInfo Method, int Threads, string Target), Lazy<PtxKernel>> _kernels = new();
+
     // One for all compilers: ILGPU numbers what it compiles through the whole process, and two compiles at once were seen to mix.
     internal static readonly Lock Compiling = new();
+
     private Context? _context;
     private PTXBackend? _backend;
     private bool _disposed;
