@@ -56,13 +56,17 @@ internal static class CommandOption
     });
 
     /// <summary>Makes an option refuse all but a few words, in one sentence.</summary>
-    public static void AcceptOnly(Option option, string[] words)
+    /// <param name="option">The option.</param>
+    /// <param name="words">The words, as they are shown.</param>
+    /// <param name="accepts">What is accepted, where a word stands for several; null for the words themselves.</param>
+    public static void AcceptOnly(Option option, string[] words, Predicate<string>? accepts = null)
     {
+        accepts ??= word => words.Contains(word, StringComparer.Ordinal);
         option.HelpName = string.Join('|', words);
         option.CompletionSources.Add(words);
         option.Validators.Add(result =>
         {
-            if (result.Tokens.FirstOrDefault(token => !words.Contains(token.Value, StringComparer.Ordinal)) is Token wrong)
+            if (result.Tokens.FirstOrDefault(token => !accepts(token.Value)) is Token wrong)
             {
                 string known = $"{string.Join(", ", words[..^1])} or {words[^1]}";
                 result.AddError($"{option.Name} was expected to be {known}; found '{wrong.Value}'.{Nearest.Suggest(wrong.Value, words)}");

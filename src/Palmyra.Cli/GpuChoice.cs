@@ -1,22 +1,48 @@
 using Palmyra.Backends;
 using Palmyra.Diagnostics;
+using Palmyra.Evaluation.Speed;
 using Palmyra.Gpu;
 using Palmyra.Gpu.Driver;
 using Palmyra.Models;
 
 namespace Palmyra.Cli;
 
-/// <summary>The GPU that --backend names. Only this and <c>palmyra devices</c> load Palmyra.Gpu: other commands start without it.</summary>
+/// <summary>The GPU that --backend names. Only this, <c>devices</c> and <c>inspect --memory</c> load Palmyra.Gpu: other commands start without it.</summary>
 internal static class GpuChoice
 {
-    /// <summary>Opens the first GPU that can be used.</summary>
-    /// <exception cref="BackendException">There is none, or it does not open; the message says why.</exception>
+    /// <summary>Opens a GPU.</summary>
+    /// <param name="index">Its number, as <c>palmyra devices</c> lists it; null for the first that can be used.</param>
     /// <param name="options">How it works.</param>
-    public static IBackend Open(GpuOptions options)
+    /// <exception cref="BackendException">It cannot be used, or does not open; the message says why.</exception>
+    public static IBackend Open(int? index, GpuOptions options)
     {
-        GpuDevices devices = GpuDevices.Find();
-        return GpuBackends.Create(devices.FirstUsable
-            ?? throw new BackendException($"--backend gpu finds no GPU to use: {devices.WhyNone} See 'palmyra devices'."), options);
+        GpuDevice? device = GpuDevices.Find().Choose(index, out string? problem);
+        return device is not null
+            ? GpuBackends.Create(device, options)
+            : throw new BackendException($"--backend gpu{(index is null ? string.Empty : $":{index}")} cannot be used. {problem} See 'palmyra devices'.");
+    }
+
+    /// <summary>Whether a backend runs on a GPU.</summary>
+    public static bool IsGpu(IBackend backend) => GpuBackends.StepsOf(backend) is not null;
+
+    /// <summary>The limits of the GPU a backend runs on; null where it runs on none.</summary>
+    /// <exception cref="BackendException">There is no room for the measurement.</exception>
+    public static ISpeedLimits? LimitsOf(IBackend backend) => GpuBackends.LimitsOf(backend);
+
+    /// <summary>Decodes, and counts how that reached the GPU; does nothing and gives null where the backend runs on none.</summary>
+    /// <param name="backend">What decodes.</param>
+    /// <param name="tokens">How many tokens.</param>
+    /// <param name="decode">Decodes them.</param>
+    public static StepCount? CountSteps(IBackend backend, int tokens, Action decode)
+    {
+        if (GpuBackends.StepsOf(backend) is not GpuStepCount before)
+        {
+            return null;
+        }
+
+        decode();
+        GpuStepCount after = GpuBackends.StepsOf(backend)!;
+        return new StepCount(tokens, after.Replays - before.Replays, after.Launches - before.Launches, after.WhyNoGraphs);
     }
 
     /// <summary>Says what does not fit before anything is loaded: refuses weights, notes a context.</summary>

@@ -54,6 +54,9 @@ internal sealed class InspectedModel : IDisposable
     /// <summary>What opening it takes in a format; null where there are no weights.</summary>
     public LoadingMemory? Loading(MatrixFormat? format) => _weights is null ? null : LoadingMemory.Of(Config, _weights, format);
 
+    /// <summary>How its files store a matrix; null where there are no weights.</summary>
+    public Func<MatrixEntries, MatrixFormat>? Stored => _weights is null ? null : _weights.StoredFormat;
+
     /// <summary>Tensors the model has no use for.</summary>
     public IReadOnlyList<string> Unexpected { get; } = [];
 

@@ -4,7 +4,7 @@ using Palmyra.Models;
 
 namespace Palmyra.Cli;
 
-/// <summary>What running a model on the cpu backend takes, from its shapes and the types of its tensors.</summary>
+/// <summary>What running a model takes on the cpu backend and on a GPU, from its shapes and the types of its tensors.</summary>
 /// <param name="model">The model.</param>
 /// <param name="format">The format it is to be opened in; null for its own.</param>
 internal sealed class MemoryCard(InspectedModel model, MatrixFormat? format)
@@ -57,6 +57,8 @@ internal sealed class MemoryCard(InspectedModel model, MatrixFormat? format)
             Row($"one sequence of {context}, weights {FormatName}, cache f32", Total),
         ]);
         Columns.Write(output, "lrr", rows);
+        output.WriteLine();
+        new GpuMemoryCard(_config, model.Stored).WriteText(output);
     }
 
     public void WriteJson(Utf8JsonWriter writer)
@@ -87,6 +89,8 @@ internal sealed class MemoryCard(InspectedModel model, MatrixFormat? format)
         writer.WriteNumber("working_rows", Rows);
         writer.WriteNumber("working_bytes", Working);
         writer.WriteNumber("total_bytes", Total);
+        writer.WritePropertyName("gpu");
+        new GpuMemoryCard(_config, model.Stored).WriteJson(writer);
         writer.WriteEndObject();
     }
 

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using Palmyra.Backends;
 using Palmyra.Backends.Cpu;
 using Palmyra.Backends.Reference;
@@ -16,7 +17,10 @@ internal sealed class ModelOptions
 {
     private static readonly string[] DTypes = ["auto", "f32", "f16", "bf16", "q8", "q4"];
     private static readonly string[] CacheDTypes = ["f32", "f16", "q8"];
-    private static readonly string[] Backends = ["cpu", "gpu", "auto", "reference"];
+    private static readonly string[] Backends = ["cpu", "gpu", "gpu:N", "auto", "reference"];
+
+    // Before the number of a GPU.
+    private const string GpuPrefix = "gpu:";
 
     /// <summary>The model: a folder, an id in the local Hugging Face cache, or absent for the model that ships with Palmyra.</summary>
     public Option<string?> Model { get; } = new("--model", "-m")
@@ -32,10 +36,12 @@ internal sealed class ModelOptions
     public Option<string> CacheDType { get; } = CommandOption.Choice(
         "--cache-dtype", "How the cache stores keys and values; f16 takes half the memory of f32, q8 about a quarter.", CacheDTypes);
 
-    public Option<string> Backend { get; } = CommandOption.Choice(
-        "--backend",
-        "What computes: the processor, a GPU, auto for a GPU where one can be used, or the plain loops that define every operation.",
-        Backends);
+    public Option<string> Backend { get; } = new("--backend")
+    {
+        Description = "What computes: the processor, the first GPU that can be used or the one that 'palmyra devices' numbers N, "
+            + "auto for a GPU where one can be used, or the plain loops that define every operation.",
+        DefaultValueFactory = _ => Backends[0],
+    };
 
     public Option<int?> Threads { get; } = new("--threads")
     {
@@ -55,6 +61,7 @@ internal sealed class ModelOptions
     {
         _exact = exact;
         CommandOption.RequireText(Model);
+        CommandOption.AcceptOnly(Backend, Backends, word => word is "cpu" or "auto" or "reference" || IsGpu(word, out _));
         CommandOption.Between(Threads, 1, 1024);
     }
 
@@ -79,7 +86,7 @@ internal sealed class ModelOptions
         command.Add(Threads);
         command.Validators.Add(result =>
         {
-            if (result.GetResult(Threads) is not null && result.GetValue(Backend) is ("reference" or "gpu"))
+            if (result.GetResult(Threads) is not null && (result.GetValue(Backend) == "reference" || IsGpu(result.GetValue(Backend), out _)))
             {
                 result.AddError($"--threads is for the cpu backend; found --backend {result.GetValue(Backend)}.");
             }
@@ -99,8 +106,7 @@ internal sealed class ModelOptions
     {
         try
         {
-            IBackend backend = CreateBackend(parsed);
-            CheckRoom(parsed, backend, folderOrId, usual);
+            IBackend backend = MayUseGpu(parsed) ? CreateBackendFor(parsed, folderOrId, usual) : CreateBackend(parsed);
             LanguageModel model = Terminal.WithProgress("loading", progress => LanguageModel.Open(
                 folderOrId,
                 new LanguageModelOptions
@@ -145,37 +151,46 @@ internal sealed class ModelOptions
         preset.Runnable ?? throw new UsageException($"{preset.Name} cannot be run. {preset.Note}");
 
     /// <summary>The backend the options name; the caller disposes it.</summary>
-    /// <exception cref="BackendException">It is a GPU, and none can be used.</exception>
+    /// <exception cref="BackendException">It is a GPU, and cannot be used.</exception>
     public IBackend CreateBackend(ParseResult parsed) => parsed.GetValue(Backend) switch
     {
         "reference" => new CheckedBackend(new ReferenceBackend()),
-        "gpu" => OpenGpu(),
+        string word when IsGpu(word, out int? index) => OpenGpu(index),
         "auto" when TryOpenGpu() is IBackend gpu => gpu,
         _ => new CheckedBackend(new CpuBackend(new CpuOptions { Threads = ThreadCount(parsed) })),
     };
 
     // Methods of their own: Palmyra.Gpu is loaded where they run and nowhere else.
-    private IBackend OpenGpu() => GpuChoice.Open(new GpuOptions { ExactProducts = _exact });
+    private IBackend OpenGpu(int? index) => GpuChoice.Open(index, new GpuOptions { ExactProducts = _exact });
 
     private IBackend? TryOpenGpu() => GpuChoice.TryOpen(new GpuOptions { ExactProducts = _exact });
 
     /// <summary>Whether the options may name a GPU.</summary>
-    public bool MayUseGpu(ParseResult parsed) => parsed.GetValue(Backend) is "gpu" or "auto";
+    public bool MayUseGpu(ParseResult parsed) => parsed.GetValue(Backend) == "auto" || IsGpu(parsed.GetValue(Backend), out _);
 
-    // Before loading, which takes minutes for a large model.
-    private void CheckRoom(ParseResult parsed, IBackend backend, string folderOrId, MatrixFormat? usual)
+    // "gpu" is the first that can be used, "gpu:1" that of number 1.
+    private static bool IsGpu(string? word, out int? index)
     {
-        if (!MayUseGpu(parsed))
-        {
-            return;
-        }
+        bool numbered = int.TryParse(
+            word is not null && word.StartsWith(GpuPrefix, StringComparison.Ordinal) ? word.AsSpan(GpuPrefix.Length) : [],
+            NumberStyles.None,
+            CultureInfo.InvariantCulture,
+            out int number);
+        index = numbered ? number : null;
+        return numbered || word == "gpu";
+    }
 
+    // What costs least comes first: the folder's own faults, then the device, then its room; loading takes minutes for a large model.
+    private IBackend CreateBackendFor(ParseResult parsed, string folderOrId, MatrixFormat? usual)
+    {
+        using Checkpoint checkpoint = Checkpoint.Open(folderOrId);
+        ModelConfig config = ModelConfigReader.ReadFile(checkpoint.ConfigPath);
+        var weights = new CheckpointWeights(config, checkpoint.Tensors, checkpoint.Folder);
+        IBackend backend = CreateBackend(parsed);
         try
         {
-            using Checkpoint checkpoint = Checkpoint.Open(folderOrId);
-            ModelConfig config = ModelConfigReader.ReadFile(checkpoint.ConfigPath);
-            var weights = new CheckpointWeights(config, checkpoint.Tensors, checkpoint.Folder);
             GpuChoice.CheckRoom(backend, config, weights.StoredFormat, Format(parsed) ?? usual, CacheFormat(parsed));
+            return backend;
         }
         catch
         {

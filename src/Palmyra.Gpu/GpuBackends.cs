@@ -1,5 +1,6 @@
 using Palmyra.Backends;
 using Palmyra.Diagnostics;
+using Palmyra.Evaluation.Speed;
 using Palmyra.Gpu.Driver;
 using Palmyra.Gpu.Kernels;
 using Palmyra.Models;
@@ -34,6 +35,17 @@ public static class GpuBackends
     /// <exception cref="ArgumentException">The backend runs on no GPU.</exception>
     public static GpuModelSize SizeOn(IBackend backend, ModelConfig config, Func<MatrixEntries, MatrixFormat>? stored = null) =>
         new(config, stored, (GpuOf(backend) ?? throw new ArgumentException("The backend runs on no GPU.", nameof(backend))).Driver.Device.Multiprocessors);
+
+    /// <summary>How the work of a backend reached its GPU; null for a backend that runs on none.</summary>
+    public static GpuStepCount? StepsOf(IBackend backend) => GpuOf(backend)?.Driver is StepDriver steps
+        ? new GpuStepCount(steps.Launches, steps.Recordings, steps.Replays, steps.WhyNoGraphs)
+        : null;
+
+    /// <summary>The limits of the GPU a backend runs on, to be disposed before it; null for a backend that runs on none.</summary>
+    /// <remarks>Takes up to 1 GiB of the device until it is disposed.</remarks>
+    /// <exception cref="BackendException">There is no room for the measurement.</exception>
+    public static ISpeedLimits? LimitsOf(IBackend backend) =>
+        GpuOf(backend)?.Driver is StepDriver driver ? new GpuSpeedLimits(driver, GpuSpeedLimits.BytesFor(driver)) : null;
 
     private static GpuBackend? GpuOf(IBackend backend) => backend switch
     {

@@ -13,9 +13,13 @@ namespace Palmyra.Gpu;
 /// </remarks>
 /// <param name="config">The model's shape.</param>
 /// <param name="stored">How a checkpoint stores a matrix; null for a model that has none, which is 32-bit.</param>
-/// <param name="multiprocessors">The device's: products are split so that all have work.</param>
-public sealed class GpuModelSize(ModelConfig config, Func<MatrixEntries, MatrixFormat>? stored = null, int multiprocessors = 132)
+/// <param name="multiprocessors">The device's: products are split so that all have work. With the default the sizes bound those of any device.</param>
+public sealed class GpuModelSize(
+    ModelConfig config, Func<MatrixEntries, MatrixFormat>? stored = null, int multiprocessors = GpuModelSize.MostMultiprocessors)
 {
+    /// <summary>No GPU has more multiprocessors today, and working memory only grows with them.</summary>
+    public const int MostMultiprocessors = 192;
+
     /// <summary>Rows of a step of <see cref="Generation.Generator"/>, by default.</summary>
     public const int StepRows = 512;
 
@@ -24,7 +28,8 @@ public sealed class GpuModelSize(ModelConfig config, Func<MatrixEntries, MatrixF
 
     private readonly WeightMap _map = new(config);
 
-    private int Rows => Math.Min(StepRows, config.ContextLength);
+    /// <summary>Tokens of the largest step: <see cref="StepRows"/>, or the context.</summary>
+    public int Rows => Math.Min(StepRows, config.ContextLength);
 
     /// <summary>Bytes of all weights.</summary>
     /// <param name="format">How matrices are stored, by <see cref="StorageFormat"/>; null for the checkpoint's own.</param>

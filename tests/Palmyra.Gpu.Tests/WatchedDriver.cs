@@ -87,6 +87,8 @@ internal sealed class WatchedDriver : IGpuDriver
         _driver.Replay(((Graph)graph).Inner);
     }
 
+    public double Milliseconds(Action work) => _driver.Milliseconds(work);
+
     public void Synchronize()
     {
         Ask(nameof(Synchronize));

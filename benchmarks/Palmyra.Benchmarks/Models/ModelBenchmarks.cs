@@ -33,7 +33,7 @@ public class ModelBenchmarks
     public void Setup()
     {
         _model = new RandomModel("gpt2", Format, Threads);
-        _measurement = new SpeedMeasurement(_model.Transformer, Prompt, Decoded, CacheFormat.F32, Threads);
+        _measurement = new SpeedMeasurement(_model.Transformer, Prompt, Decoded, CacheFormat.F32);
         _measurement.Prefill();
         IBackend backend = _model.Transformer.Backend;
         ModelConfig config = _model.Transformer.Config;

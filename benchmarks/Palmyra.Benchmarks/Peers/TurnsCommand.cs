@@ -36,8 +36,8 @@ internal static class TurnsCommand
         try
         {
             using var model = new RandomModel("gpt2", format, threads);
-            using var atOnce = new SpeedMeasurement(model.Transformer, ShortPrompt, tokens, CacheFormat.F32, threads);
-            using var later = new SpeedMeasurement(model.Transformer, Prompt, tokens, CacheFormat.F32, threads);
+            using var atOnce = new SpeedMeasurement(model.Transformer, ShortPrompt, tokens, CacheFormat.F32);
+            using var later = new SpeedMeasurement(model.Transformer, Prompt, tokens, CacheFormat.F32);
 
             // Twice, because the runtime compiles hot loops anew in the first moments of a process.
             Take();

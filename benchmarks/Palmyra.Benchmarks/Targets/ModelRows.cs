@@ -50,10 +50,10 @@ internal static class ModelRows
                 },
                 Row($"{Preset} prefill {Prompt}, {format}", threads, "FMA peak") with
                 {
-                    Values = [.. later.Rounds.Select(later.PrefillShareOf)],
+                    Values = [.. later.Rounds.Select(round => later.PrefillShareOf(round)!.Value)],
                     Note = string.Create(
                         CultureInfo.InvariantCulture,
-                        $"{later.PrefillRate:F0} tokens/s, peak {later.Median(round => round.Peak):F0} GFLOP/s"),
+                        $"{later.PrefillRate:F0} tokens/s, peak {later.Peak:F0} GFLOP/s"),
                 },
                 Row($"{Preset} managed memory a decoded token, {format}", threads, "") with
                 {
@@ -73,8 +73,9 @@ internal static class ModelRows
 
     private static SpeedResult Run(RandomModel model, int prompt, int threads, int rounds)
     {
-        using var measurement = new SpeedMeasurement(model.Transformer, prompt, Decoded, CacheFormat.F32, threads);
-        return measurement.Run(rounds);
+        using var measurement = new SpeedMeasurement(model.Transformer, prompt, Decoded, CacheFormat.F32);
+        using var limits = new CpuSpeedLimits(threads);
+        return measurement.Run(limits, rounds);
     }
 
     private static double? DecodeTarget(MatrixFormat format) => format switch

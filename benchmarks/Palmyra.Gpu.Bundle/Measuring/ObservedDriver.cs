@@ -14,21 +14,8 @@ internal sealed class ObservedDriver(IGpuDriver inner, KernelLog log) : IGpuDriv
     /// <inheritdoc/>
     public long FreeBytes => inner.FreeBytes;
 
-    /// <summary>Runs work and waits for it.</summary>
-    /// <returns>Milliseconds: by the device's own events, or where there are none by the host's clock.</returns>
-    public double Milliseconds(Action work)
-    {
-        if (inner is CudaDriver cuda)
-        {
-            return cuda.Milliseconds(work);
-        }
-
-        inner.Synchronize();
-        long start = Stopwatch.GetTimestamp();
-        work();
-        inner.Synchronize();
-        return Stopwatch.GetElapsedTime(start).TotalMilliseconds;
-    }
+    /// <inheritdoc/>
+    public double Milliseconds(Action work) => inner.Milliseconds(work);
 
     /// <inheritdoc/>
     public nint Allocate(long bytes) => inner.Allocate(bytes);

@@ -7,9 +7,6 @@ namespace Palmyra.Gpu.Bundle.Parts;
 /// <summary>What the device is.</summary>
 internal static class DeviceRow
 {
-    // Where the kernel module says what it is: "NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.95.05  ...". Absent in some containers.
-    private const string ModuleFile = "/proc/driver/nvidia/version";
-
     /// <summary>One row.</summary>
     public static IEnumerable<ResultRow> Measure(Bench bench)
     {
@@ -38,19 +35,8 @@ internal static class DeviceRow
                 ("shared bytes a block", device.SharedBytesPerBlock),
                 ("CUDA", (device.DriverVersion / 1000) + (device.DriverVersion % 1000 / 100.0)),
             ],
-            Note = bench.Options.Interpreter ? "the figures are what the interpreter claims" : Module(),
+            Note = bench.Options.Interpreter ? "the figures are what the interpreter claims"
+                : DriverRelease.OfSystem() is string release ? $"driver {release}" : "the driver's own number is not stated by this system",
         };
-    }
-
-    private static string Module()
-    {
-        try
-        {
-            return File.ReadLines(ModuleFile).FirstOrDefault(string.Empty);
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            return "the driver's own version is not stated by this system";
-        }
     }
 }

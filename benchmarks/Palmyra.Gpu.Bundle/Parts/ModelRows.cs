@@ -43,7 +43,7 @@ internal static class ModelRows
         }
 
         using Transformer model = TransformerLoader.Load(config, stand.Backend, format, weights.View);
-        using var speed = new SpeedMeasurement(model, sizes.Prompt, sizes.Decoded, Cache, threads: 1);
+        using var speed = new SpeedMeasurement(model, sizes.Prompt, sizes.Decoded, Cache);
         double[][] found = Rounds.Interleave(
             sizes.Rounds, stand.Copy.Measure, () => speed.Prefill(), () => speed.Decode(sizes.Decoded));
         KernelLog log = stand.Bench.Log;

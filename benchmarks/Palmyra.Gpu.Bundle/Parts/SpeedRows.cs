@@ -1,6 +1,7 @@
 using Palmyra.Backends;
 using Palmyra.Gpu.Bundle.Measuring;
 using Palmyra.Gpu.Bundle.Results;
+using Palmyra.Gpu.Driver;
 
 namespace Palmyra.Gpu.Bundle.Parts;
 

@@ -1,5 +1,6 @@
 using Palmyra.Backends;
 using Palmyra.Gpu.Bundle.Measuring;
+using Palmyra.Gpu.Driver;
 
 namespace Palmyra.Gpu.Bundle.Parts;
 

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
+using System.Globalization;
 using Palmyra.Backends;
 using Palmyra.Diagnostics;
 using Palmyra.Evaluation.Speed;
@@ -37,7 +38,7 @@ internal static class BenchCommand
         var options = new ModelOptions();
         var command = new Command(
             "bench",
-            "Measure prefill and decode, as shares of the memory bandwidth and arithmetic peak measured in turn with them.")
+            "Measure prefill and decode, as shares of the memory bandwidth and arithmetic peak of what runs them, measured in turn with them.")
         {
             model, preset, prompt, decode, rounds, json,
         };
@@ -67,10 +68,18 @@ internal static class BenchCommand
             }
 
             int threads = parsed.GetValue(options.Backend) == "reference" ? 1 : options.ThreadCount(parsed);
-            using var measurement = new SpeedMeasurement(opened.Transformer, promptTokens, decodeTokens, options.CacheFormat(parsed), threads);
+            bool mayUseGpu = options.MayUseGpu(parsed);
+            IBackend backend = opened.Transformer.Backend;
+            using var measurement = new SpeedMeasurement(opened.Transformer, promptTokens, decodeTokens, options.CacheFormat(parsed));
+            using ISpeedLimits limits = (mayUseGpu ? GpuChoice.LimitsOf(backend) : null) ?? new CpuSpeedLimits(threads);
             int count = parsed.GetValue(rounds);
-            SpeedResult result = measurement.Run(count, round => Terminal.Note($"round {round} of {count}"), cancellation);
-            var report = new SpeedReport(opened.Name, opened.Transformer, load, result);
+            SpeedResult result = measurement.Run(limits, count, round => Terminal.Note($"round {round} of {count}"), cancellation);
+
+            // Once more and untimed: the rounds' own count has prompts in it.
+            StepCount? steps = mayUseGpu
+                ? GpuChoice.CountSteps(backend, decodeTokens, () => measurement.Decode(decodeTokens, cancellation))
+                : null;
+            var report = new SpeedReport(opened.Name, opened.Transformer, load, result, limits, steps);
             if (parsed.GetValue(json))
             {
                 Terminal.Json(report.WriteJson);
@@ -118,13 +127,10 @@ internal static class BenchCommand
                 GpuChoice.CheckRoom(backend, config, stored: null, format, options.CacheFormat(parsed));
             }
 
-            long needed = new ModelSize(config).WeightBytes(format);
-            long available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
-            if (needed > available)
+            bool onHost = !(options.MayUseGpu(parsed) && GpuChoice.IsGpu(backend));
+            if (HostShortage(preset.Name, config, onHost ? format : null, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes) is string shortage)
             {
-                throw new BackendException(
-                    $"{preset.Name} in {format.ToString().ToLowerInvariant()} needs {Columns.Bytes(needed)} for its weights; "
-                    + $"this machine has {Columns.Bytes(available)}. Choose a smaller preset{(format == MatrixFormat.Q4 ? string.Empty : " or a narrower --dtype")}.");
+                throw new BackendException(shortage);
             }
 
             var weights = new RandomWeights(config, seed: 1);
@@ -137,6 +143,23 @@ internal static class BenchCommand
             backend.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Why this machine's own memory does not do for random weights, a sentence; null if it does.</summary>
+    /// <remarks>They pass through it matrix by matrix, as 32-bit numbers; only those of the processor stay there.</remarks>
+    /// <param name="name">The preset's name.</param>
+    /// <param name="config">Its shape.</param>
+    /// <param name="kept">How weights are stored that stay there; null if they go to a GPU.</param>
+    /// <param name="available">The memory.</param>
+    internal static string? HostShortage(string name, ModelConfig config, MatrixFormat? kept, long available)
+    {
+        (long needed, string what) = kept is MatrixFormat format
+            ? (new ModelSize(config).WeightBytes(format), $"in {format.ToString().ToLowerInvariant()} needs {{0}} for its weights")
+            : (new WeightMap(config).Matrices.Max(matrix => (long)matrix.Rows * matrix.Cols * sizeof(float)), "needs {0} to make its largest matrix");
+        return needed <= available
+            ? null
+            : $"{name} {string.Format(CultureInfo.InvariantCulture, what, Columns.Bytes(needed))}; this machine has {Columns.Bytes(available)}. "
+                + $"Choose a smaller preset{(kept is null or MatrixFormat.Q4 ? string.Empty : " or a narrower --dtype")}.";
     }
 
     private sealed class OpenedModel : IDisposable

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using Palmyra.Backends.Cpu;
+using Palmyra.Gpu.Compilation;
 using Palmyra.Gpu.Driver;
 
 namespace Palmyra.Cli.Commands;
@@ -11,7 +12,7 @@ internal static class DevicesCommand
 {
     public static Command Create()
     {
-        Option<bool> json = CommandOption.Json("Write JSON, a line a device.");
+        Option<bool> json = CommandOption.Json("Write JSON, a line a device and one for the cache of compiled kernels.");
         var command = new Command("devices", "Show what --backend can use here: the processor, GPUs, and why a GPU cannot be used.")
         {
             json,
@@ -20,13 +21,14 @@ internal static class DevicesCommand
         {
             using var cpu = new CpuBackend();
             GpuDevices gpus = GpuDevices.Find();
+            PtxCache? cache = PtxCache.OfUser();
             if (parsed.GetValue(json))
             {
-                WriteJson(cpu, gpus);
+                WriteJson(cpu, gpus, cache);
             }
             else
             {
-                WriteText(Console.Out, cpu, gpus);
+                WriteText(Console.Out, cpu, gpus, cache);
             }
 
             return ExitCode.Done;
@@ -37,11 +39,13 @@ internal static class DevicesCommand
     // Of the process: less than the machine's where a container bounds it.
     private static long CpuMemory => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
 
-    private static void WriteText(TextWriter output, CpuBackend cpu, GpuDevices gpus)
+    private static void WriteText(TextWriter output, CpuBackend cpu, GpuDevices gpus, PtxCache? cache)
     {
+        // The first column is what --backend takes.
         Columns.Write(output, "lll", gpus.Found
-            .Select(gpu => new[] { $"gpu {gpu.Index}", Facts(gpu), gpu.Refusal is null ? "can be used" : "cannot be used" })
+            .Select(gpu => new[] { $"gpu:{gpu.Index}", Facts(gpu), gpu.Refusal is null ? "can be used" : "cannot be used" })
             .Prepend(["cpu", $"{cpu.Description}, {Columns.Bytes(CpuMemory)}", "can be used"]));
+        output.WriteLine(Kept(cache));
         if (gpus.WhyNone.Length > 0)
         {
             output.WriteLine(gpus.WhyNone);
@@ -58,14 +62,27 @@ internal static class DevicesCommand
     private static string Facts(FoundGpu gpu) => gpu.Device is not GpuDevice device
         ? gpu.Name
         : $"{device.Name}, compute capability {Capability(device)}, {device.Multiprocessors} multiprocessors, "
-            + $"{Columns.Bytes(device.TotalBytes)}, CUDA {Cuda(device)}";
+            + $"{Columns.Bytes(device.TotalBytes)}, {(DriverRelease.OfSystem() is string release ? $"driver {release}, " : string.Empty)}CUDA {Cuda(device)}";
+
+    private static string Kept(PtxCache? cache)
+    {
+        if (cache is null)
+        {
+            return "Compiled kernels are not kept: the user has no folder for application data.";
+        }
+
+        (int kernels, long bytes) = cache.Size();
+        return cache.Problem is string problem
+            ? $"Compiled kernels are not kept. {problem}"
+            : $"Compiled kernels are kept in {cache.Folder}: {Columns.Count(kernels)} now, {Columns.Bytes(bytes)}.";
+    }
 
     private static string Capability(GpuDevice device) => string.Create(CultureInfo.InvariantCulture, $"{device.Major}.{device.Minor}");
 
     private static string Cuda(GpuDevice device) =>
         string.Create(CultureInfo.InvariantCulture, $"{device.DriverVersion / 1000}.{device.DriverVersion % 1000 / 10}");
 
-    private static void WriteJson(CpuBackend cpu, GpuDevices gpus)
+    private static void WriteJson(CpuBackend cpu, GpuDevices gpus, PtxCache? cache)
     {
         Terminal.Json(writer =>
         {
@@ -94,6 +111,19 @@ internal static class DevicesCommand
                 writer.WriteEndObject();
             });
         }
+
+        Terminal.Json(writer =>
+        {
+            (int kernels, long bytes) = cache?.Size() ?? default;
+            writer.WriteStartObject();
+            writer.WriteStartObject("kernel_cache");
+            writer.WriteString("folder", cache?.Folder);
+            writer.WriteNumber("kernels", kernels);
+            writer.WriteNumber("bytes", bytes);
+            writer.WriteString("problem", cache?.Problem);
+            writer.WriteEndObject();
+            writer.WriteEndObject();
+        });
     }
 
     private static void WriteJson(Utf8JsonWriter writer, FoundGpu gpu)
@@ -108,6 +138,7 @@ internal static class DevicesCommand
             writer.WriteNumber("multiprocessors", device.Multiprocessors);
             writer.WriteNumber("shared_bytes_per_block", device.SharedBytesPerBlock);
             writer.WriteNumber("memory_bytes", device.TotalBytes);
+            writer.WriteString("driver", DriverRelease.OfSystem());
             writer.WriteString("driver_cuda", Cuda(device));
         }
 

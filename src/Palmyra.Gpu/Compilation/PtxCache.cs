@@ -7,8 +7,11 @@ namespace Palmyra.Gpu.Compilation;
 /// <summary>PTX on disk, so that a kernel is compiled once on a machine.</summary>
 /// <remarks>
 /// Only ever a shortcut: a file that is damaged, foreign or unreadable is as good as none, and a folder that cannot be written stays empty.
-/// Files are written beside their name and moved, so that a reader sees a whole one or none. Thread-safe. Whoever can write the folder can
-/// choose what the GPU runs, so on Unix it is made for its user alone, and one that is a link or that others may write is left alone.
+/// Files are written beside their name and moved, so that a reader sees a whole one or none. Thread-safe.
+/// <para>Whoever can write the folder can choose what the GPU runs. So on Unix it is made for its user alone, and one that is a link or that
+/// gives its group or others any right is left alone (<see cref="Problem"/>). .NET does not tell who owns a folder, but one that only its owner
+/// may enter, and that this process can enter, is this user's; only for root, who enters all, that does not follow. Windows' rights are not
+/// looked at, nor are the folders above: they are the user's profile.</para>
 /// </remarks>
 /// <param name="folder">Where the files are; made with the first of them.</param>
 public sealed class PtxCache(string folder)
@@ -22,6 +25,9 @@ public sealed class PtxCache(string folder)
     // Some thirty times the longest kernel's.
     private const long MostBytes = 4 << 20;
 
+    private const UnixFileMode Others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute
+        | UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
+
     private const string Extension = ".ptx";
     private const string Unfinished = ".ptx.tmp";
 
@@ -33,6 +39,56 @@ public sealed class PtxCache(string folder)
     {
         string home = Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify);
         return home.Length == 0 ? null : new PtxCache(Path.Combine(home, "palmyra", "ptx"));
+    }
+
+    /// <summary>Why the folder is neither read nor written, a sentence; null if it is, or will be made when there is something to write.</summary>
+    public string? Problem
+    {
+        get
+        {
+            try
+            {
+                var there = new DirectoryInfo(Folder);
+                if (there.LinkTarget is not null)
+                {
+                    return $"The folder of compiled kernels, {Folder}, is a link, which is not followed.";
+                }
+
+                if (!there.Exists)
+                {
+                    return File.Exists(Folder) ? $"The folder of compiled kernels, {Folder}, is a file." : null;
+                }
+
+                if (!OperatingSystem.IsWindows() && (there.UnixFileMode & Others) != 0)
+                {
+                    return $"The folder of compiled kernels, {Folder}, is open to other users, who could choose what the GPU runs: remove it, "
+                        + "or make it its owner's alone (chmod 700).";
+                }
+
+                // Another user's cannot be listed.
+                _ = there.EnumerateFileSystemInfos().Any();
+                return null;
+            }
+            catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+            {
+                return $"The folder of compiled kernels, {Folder}, cannot be looked at: {failure.Message}";
+            }
+        }
+    }
+
+    /// <summary>How many kernels are kept, and their bytes; none where <see cref="Problem"/> says why, or where the folder cannot be read.</summary>
+    public (int Kernels, long Bytes) Size()
+    {
+        try
+        {
+            var there = new DirectoryInfo(Folder);
+            FileInfo[] files = there.Exists && Problem is null ? there.GetFiles("*" + Extension) : [];
+            return (files.Length, files.Sum(file => file.Length));
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            return (0, 0);
+        }
     }
 
     /// <summary>
@@ -52,7 +108,7 @@ public sealed class PtxCache(string folder)
         {
             // A pipe, which would be read for ever, has no length.
             var there = new FileInfo(PathOf(key));
-            if (!IsOurs() || !there.Exists || there.LinkTarget is not null || there.Length is 0 or > MostBytes)
+            if (Problem is not null || !there.Exists || there.LinkTarget is not null || there.Length is 0 or > MostBytes)
             {
                 return null;
             }
@@ -76,7 +132,7 @@ public sealed class PtxCache(string folder)
         try
         {
             MakeFolder();
-            if (!IsOurs())
+            if (Problem is not null)
             {
                 return;
             }
@@ -110,13 +166,6 @@ public sealed class PtxCache(string folder)
         {
             Directory.CreateDirectory(Folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         }
-    }
-
-    private bool IsOurs()
-    {
-        var there = new DirectoryInfo(Folder);
-        return there.Exists && there.LinkTarget is null
-            && (OperatingSystem.IsWindows() || (there.UnixFileMode & (UnixFileMode.GroupWrite | UnixFileMode.OtherWrite)) == 0);
     }
 
     private void Trim()

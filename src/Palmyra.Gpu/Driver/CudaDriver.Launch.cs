@@ -178,9 +178,9 @@ public sealed unsafe partial class CudaDriver
         Check(_cuda.GraphLaunch(recorded.Handle, _stream), "replaying a recording");
     }
 
-    /// <summary>Runs work and waits for it.</summary>
-    /// <returns>What the device took for it, in milliseconds, to half a microsecond.</returns>
-    public float Milliseconds(Action work)
+    /// <inheritdoc/>
+    /// <remarks>Between two of the device's own events, which tell half microseconds apart.</remarks>
+    public double Milliseconds(Action work)
     {
         ArgumentNullException.ThrowIfNull(work);
         Enter();

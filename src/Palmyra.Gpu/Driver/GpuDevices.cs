@@ -33,6 +33,29 @@ public sealed class GpuDevices
     public string WhyNone => FirstUsable is not null ? string.Empty
         : Problem ?? (Found.Count == 0 ? "The NVIDIA driver reports no GPU." : string.Join(' ', Found.Select(gpu => gpu.Refusal)));
 
+    /// <summary>The GPU of a number, or the first that can be used.</summary>
+    /// <param name="index">As <see cref="FoundGpu.Index"/> has it; null for the first that can be used.</param>
+    /// <param name="problem">Why it cannot be used, and which can, a sentence; null if it can.</param>
+    public GpuDevice? Choose(int? index, out string? problem)
+    {
+        problem = null;
+        if (FirstUsable is null)
+        {
+            problem = WhyNone;
+            return null;
+        }
+
+        FoundGpu? gpu = index is null ? Found.First(one => one.Refusal is null) : Found.FirstOrDefault(one => one.Index == index);
+        if (gpu is { Refusal: null })
+        {
+            return gpu.Device;
+        }
+
+        string usable = string.Join(" and ", Found.Where(one => one.Refusal is null).Select(one => $"GPU {one.Index} ({one.Name})"));
+        problem = $"{gpu?.Refusal?.TrimEnd('.') ?? $"There is no GPU {index}"}; {usable} can be used.";
+        return null;
+    }
+
     /// <summary>Looks for GPUs; starts the driver library if there is one. Never throws.</summary>
     public static GpuDevices Find()
     {

@@ -53,6 +53,11 @@ public interface IGpuDriver : IDisposable
     /// <summary>Does again what was recorded, with the same arguments.</summary>
     void Replay(GpuGraph graph);
 
+    /// <summary>Runs work and waits for it.</summary>
+    /// <param name="work">Calls of this driver; not while it is recording.</param>
+    /// <returns>What the device took for it, in milliseconds.</returns>
+    double Milliseconds(Action work);
+
     /// <summary>Waits until everything enqueued is done.</summary>
     void Synchronize();
 }

@@ -48,11 +48,11 @@ internal sealed class StepDriver(IGpuDriver driver, bool graphs) : IGpuDriver
     /// <summary>Steps that are remembered now.</summary>
     public int Steps => _steps.Count;
 
-    /// <summary>What the driver said when it refused to record; null while it has not.</summary>
-    public string? WhyNoGraphs { get; private set; }
+    /// <summary>Why launches go one by one: nobody wants graphs, or what the driver said when it refused to record. Null while they wait.</summary>
+    public string? WhyNoGraphs { get; private set; } = graphs ? null : "Graphs are switched off (GpuOptions.Graphs).";
 
     /// <summary>Lets launches wait from now on, until something waits for the device.</summary>
-    public void BeginStep() => _lets = graphs && WhyNoGraphs is null;
+    public void BeginStep() => _lets = WhyNoGraphs is null;
 
     /// <summary>Sends off what waits and lets nothing wait any more.</summary>
     public void EndStep()
@@ -139,6 +139,17 @@ internal sealed class StepDriver(IGpuDriver driver, bool graphs) : IGpuDriver
     {
         Flush();
         driver.Replay(graph);
+    }
+
+    /// <inheritdoc/>
+    public double Milliseconds(Action work)
+    {
+        EndStep();
+        return driver.Milliseconds(() =>
+        {
+            work();
+            EndStep();
+        });
     }
 
     /// <inheritdoc/>

@@ -158,7 +158,7 @@ public sealed class CudaDriverTests : IDisposable
         driver.Synchronize();
         Assert.Equal(arguments.Bytes.ToArray(), _cuda.Launches[0]);
         Assert.Equal(24, _cuda.Launches[0].Length);
-        Assert.Equal(1.5f, BinaryPrimitives.ReadSingleLittleEndian(_cuda.Launches[0]));
+        Assert.Equal(1.5, BinaryPrimitives.ReadSingleLittleEndian(_cuda.Launches[0]));
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Palmyra.Diagnostics;
 using Palmyra.Gpu.Driver;
 using Palmyra.Testing.Ptx.Execution;
@@ -205,6 +206,16 @@ public sealed class PtxDriver(GpuDevice? device = null) : IGpuDriver
         {
             step();
         }
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>By the host's clock, which tells how long interpreting took.</remarks>
+    public double Milliseconds(Action work)
+    {
+        RefuseWhileRecording("measuring");
+        long start = Stopwatch.GetTimestamp();
+        work();
+        return Stopwatch.GetElapsedTime(start).TotalMilliseconds;
     }
 
     /// <inheritdoc/>

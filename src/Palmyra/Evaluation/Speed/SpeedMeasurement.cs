@@ -1,11 +1,10 @@
 using System.Diagnostics;
 using Palmyra.Backends;
-using Palmyra.Backends.Cpu;
 using Palmyra.Models;
 
 namespace Palmyra.Evaluation.Speed;
 
-/// <summary>Times prefill and decode of one sequence in turn with the machine's own limits, so that drift of a shared machine meets both.</summary>
+/// <summary>Times prefill and decode of one sequence in turn with the limits of what runs them, so that drift of a shared machine meets both.</summary>
 /// <remarks>
 /// Only the model is timed: tokens are fixed, nothing is sampled; logits are read back as a sampler would. A round's decode and prefill are one
 /// pass each, in a fixed order, its limits the best of several passes: shares of them err on the low side.
@@ -23,7 +22,6 @@ public sealed class SpeedMeasurement : IDisposable
     private readonly int[] _prompt;
     private readonly float[] _logits;
     private readonly int _decodeTokens;
-    private readonly int _threads;
     private PreparedBatch? _prepared;
 
     /// <summary>Readies a measurement.</summary>
@@ -31,12 +29,10 @@ public sealed class SpeedMeasurement : IDisposable
     /// <param name="promptTokens">Tokens of the prompt, at least 1.</param>
     /// <param name="decodeTokens">Tokens decoded after it, at least 1; both together fit the model's context.</param>
     /// <param name="cacheFormat">How keys and values are kept.</param>
-    /// <param name="threads">Threads that the limits are measured with: those of the model's backend.</param>
-    public SpeedMeasurement(Transformer model, int promptTokens, int decodeTokens, CacheFormat cacheFormat, int threads)
+    public SpeedMeasurement(Transformer model, int promptTokens, int decodeTokens, CacheFormat cacheFormat)
     {
         ArgumentNullException.ThrowIfNull(model);
         _model = model;
-        _threads = threads;
         _decodeTokens = decodeTokens;
         ModelConfig config = model.Config;
         _prompt = [.. Enumerable.Range(0, promptTokens).Select(i => (int)((i * 2654435761L) % config.VocabularySize))];
@@ -48,11 +44,13 @@ public sealed class SpeedMeasurement : IDisposable
     }
 
     /// <summary>Runs the rounds: bandwidth, decode, peak, prefill, and again.</summary>
+    /// <param name="limits">Of what runs the model; they stay the caller's.</param>
     /// <param name="rounds">How many, at least 1.</param>
     /// <param name="progress">Told the number of each round as it begins, from 1; or null.</param>
     /// <param name="cancellation">Looked at between tokens.</param>
-    public SpeedResult Run(int rounds, Action<int>? progress = null, CancellationToken cancellation = default)
+    public SpeedResult Run(ISpeedLimits limits, int rounds, Action<int>? progress = null, CancellationToken cancellation = default)
     {
+        ArgumentNullException.ThrowIfNull(limits);
         double cold = Prefill(cancellation);
         long warm = Stopwatch.GetTimestamp();
         do
@@ -66,11 +64,11 @@ public sealed class SpeedMeasurement : IDisposable
         for (int round = 0; round < rounds; round++)
         {
             progress?.Invoke(round + 1);
-            double bandwidth = MachineLimits.ReadBandwidth(_threads);
+            double bandwidth = limits.Bandwidth();
             long allocated = GC.GetTotalAllocatedBytes(precise: true);
             double decode = Decode(_decodeTokens, cancellation);
             allocated = GC.GetTotalAllocatedBytes(precise: true) - allocated;
-            double peak = MachineLimits.FmaPeak(_threads);
+            double? peak = limits.Peak();
             double prefill = Prefill(cancellation);
             measured[round] = new SpeedRound(prefill, decode, allocated, bandwidth, peak);
         }

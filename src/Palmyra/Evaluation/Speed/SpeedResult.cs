@@ -54,14 +54,20 @@ public sealed class SpeedResult
     /// <summary>Decoding's share of the memory bandwidth, 0 to 1; more if caches hold weights.</summary>
     public double DecodeShare => Median(DecodeShareOf);
 
-    /// <summary>Prefill's share of the arithmetic peak, 0 to 1.</summary>
-    public double PrefillShare => Median(PrefillShareOf);
+    /// <summary>Billions of operations a second in prefill.</summary>
+    public double PrefillGflops => Median(round => PrefillFlops / round.PrefillSeconds / 1e9);
+
+    /// <summary>The arithmetic peak, GFLOP/s; null where none is measured.</summary>
+    public double? Peak => MedianOfAll(round => round.Peak);
+
+    /// <summary>Prefill's share of the arithmetic peak, 0 to 1; null where no peak is measured.</summary>
+    public double? PrefillShare => MedianOfAll(PrefillShareOf);
 
     /// <summary>A round's share of the memory bandwidth measured in it.</summary>
     public double DecodeShareOf(SpeedRound round) => BytesPerToken * DecodeTokens / round.DecodeSeconds / (round.Bandwidth * 1e9);
 
-    /// <summary>A round's share of the arithmetic peak measured in it.</summary>
-    public double PrefillShareOf(SpeedRound round) => PrefillFlops / round.PrefillSeconds / (round.Peak * 1e9);
+    /// <summary>A round's share of the arithmetic peak measured in it; null where none was.</summary>
+    public double? PrefillShareOf(SpeedRound round) => PrefillFlops / round.PrefillSeconds / (round.Peak * 1e9);
 
     /// <summary>The median of a number over the rounds.</summary>
     public double Median(Func<SpeedRound, double> value) => Median(Rounds.Select(value));
@@ -74,4 +80,7 @@ public sealed class SpeedResult
         int middle = sorted.Length / 2;
         return sorted.Length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
     }
+
+    private double? MedianOfAll(Func<SpeedRound, double?> value) =>
+        Rounds.All(round => value(round) is not null) ? Median(round => value(round)!.Value) : null;
 }
