@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using Palmyra.Backends;
 using Palmyra.Gpu;
@@ -11,9 +10,9 @@ namespace Palmyra.Cli;
 /// <param name="stored">How its checkpoint stores a matrix; null for a preset.</param>
 internal sealed class GpuMemoryCard(ModelConfig config, Func<MatrixEntries, MatrixFormat>? stored)
 {
-    // GB that cards are sold with, which are GiB; the driver, its context and error correction are taken to leave nine tenths.
+    // GB that cards are sold with, which are GiB; the driver, its context and error correction take some.
     private static readonly int[] Cards = [8, 16, 24, 40, 80];
-    private const double Left = 0.9;
+    private const double Counted = 0.9;
 
     private readonly GpuModelSize _size = new(config, stored);
 
@@ -43,8 +42,8 @@ internal sealed class GpuMemoryCard(ModelConfig config, Func<MatrixEntries, Matr
                 Row($"card for {Columns.Count(config.ContextLength)} tokens, cache f32", format => CardFor(format) is int card ? $"{card} GB" : "none"),
             ]);
         output.WriteLine(
-            $"At most, for GPUs of up to {GpuModelSize.MostMultiprocessors} multiprocessors; cards of {string.Join(", ", Cards)} GB are taken to leave "
-            + $"{Left.ToString("P0", CultureInfo.InvariantCulture)}, the rest is the driver's.");
+            $"Computed for GPUs of up to {GpuModelSize.MostMultiprocessors} multiprocessors; fewer take no more. Of cards of "
+            + $"{string.Join(", ", Cards)} GB nine tenths are counted, since the driver takes some.");
     }
 
     public void WriteJson(Utf8JsonWriter writer)
@@ -94,5 +93,5 @@ internal sealed class GpuMemoryCard(ModelConfig config, Func<MatrixEntries, Matr
     private long Total(MatrixFormat? format) => _size.TotalBytes(config.ContextLength, format, CacheFormat.F32);
 
     private int? CardFor(MatrixFormat? format) =>
-        Cards.Where(card => Total(format) <= Left * card * (1L << 30)).Select(card => (int?)card).FirstOrDefault();
+        Cards.Where(card => Total(format) <= Counted * card * (1L << 30)).Select(card => (int?)card).FirstOrDefault();
 }

@@ -13,7 +13,10 @@ internal static class CommandLine
     public static RunResult Run(params string[] arguments) => RunWithInput(string.Empty, arguments);
 
     /// <summary>Runs with a folder as the Hugging Face cache.</summary>
-    public static RunResult RunWithCache(string cache, params string[] arguments) => Finish(Start(arguments, cache), string.Empty, arguments);
+    public static RunResult RunWithCache(string cache, params string[] arguments) => Finish(Start(arguments, ("HF_HUB_CACHE", cache)), string.Empty, arguments);
+
+    /// <summary>Runs with a folder as the user's application data, where the system's environment says what that is.</summary>
+    public static RunResult RunWithData(string folder, params string[] arguments) => Finish(Start(arguments, ("XDG_DATA_HOME", folder)), string.Empty, arguments);
 
     /// <summary>Runs with a text as standard input, in the repository's root, for a minute at most.</summary>
     public static RunResult RunWithInput(string input, params string[] arguments) => Finish(Start(arguments), input, arguments);
@@ -35,9 +38,9 @@ internal static class CommandLine
     }
 
     /// <summary>Starts the program and leaves it running.</summary>
-    public static Process Start(params string[] arguments) => Start(arguments, cache: null);
+    public static Process Start(params string[] arguments) => Start(arguments, environment: null);
 
-    private static Process Start(string[] arguments, string? cache)
+    private static Process Start(string[] arguments, (string Name, string Value)? environment)
     {
         var start = new ProcessStartInfo("dotnet")
         {
@@ -55,9 +58,9 @@ internal static class CommandLine
             start.ArgumentList.Add(argument);
         }
 
-        if (cache is not null)
+        if (environment is (string name, string value))
         {
-            start.Environment["HF_HUB_CACHE"] = cache;
+            start.Environment[name] = value;
         }
 
         return Process.Start(start)!;

@@ -5,9 +5,15 @@ using Palmyra.Testing;
 namespace Palmyra.Cli.Tests;
 
 /// <summary><c>devices</c>, and what --backend makes of what is found. What needs a machine without a GPU skips on others.</summary>
-public sealed class DevicesTests
+public sealed class DevicesTests : IDisposable
 {
     private static readonly GpuDevices Here = GpuDevices.Find();
+
+    private const string Storyteller = "src/Palmyra.Storyteller/storyteller";
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("palmyra-devices-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
     public void The_processor_and_every_gpu_are_listed_as_json()
@@ -18,12 +24,54 @@ public sealed class DevicesTests
         Assert.Equal(Environment.ProcessorCount, devices[0].GetProperty("threads").GetInt32());
         Assert.Contains(devices[0].GetProperty("vector_bits").GetInt32(), new[] { 32, 128, 256, 512 });
         Assert.True(devices[0].GetProperty("memory_bytes").GetInt64() > 0);
-        Assert.Equal(Math.Max(1, Here.Found.Count), devices.Length - 1);
-        Assert.All(devices[1..], gpu =>
+        Assert.Equal(Math.Max(1, Here.Found.Count), devices.Length - 2);
+        Assert.All(devices[1..^1], gpu =>
         {
             Assert.Equal("gpu", gpu.GetProperty("device").GetString());
             Assert.Equal(!gpu.GetProperty("usable").GetBoolean(), gpu.TryGetProperty("refusal", out JsonElement refusal) && refusal.GetString()!.Length > 0);
         });
+    }
+
+    [Fact]
+    public void The_folder_of_compiled_kernels_is_told_and_why_it_is_not_used()
+    {
+        string folder = Path.Combine(_folder, "palmyra", "ptx");
+        JsonElement cache = Cache();
+        if (cache.GetProperty("folder").GetString() != folder)
+        {
+            // A system whose environment does not say where application data goes.
+            return;
+        }
+
+        Assert.Equal((0, JsonValueKind.Null), (cache.GetProperty("kernels").GetInt32(), cache.GetProperty("problem").ValueKind));
+        MakePrivate(folder);
+        File.WriteAllText(Path.Combine(folder, "a.ptx"), "12345");
+        Assert.Equal((1, 5), (Cache().GetProperty("kernels").GetInt32(), Cache().GetProperty("bytes").GetInt32()));
+        Assert.Contains($"Compiled kernels are kept in {folder}: 1 now, 5 B.", CommandLine.RunWithData(_folder, "devices").Output, StringComparison.Ordinal);
+        if (!OperatingSystem.IsWindows())
+        {
+            File.SetUnixFileMode(folder, File.GetUnixFileMode(folder) | UnixFileMode.OtherWrite);
+            Assert.Contains("is open to other users", Cache().GetProperty("problem").GetString(), StringComparison.Ordinal);
+            Assert.Contains("Compiled kernels are not kept. The folder", CommandLine.RunWithData(_folder, "devices").Output, StringComparison.Ordinal);
+        }
+
+        JsonElement Cache() => CommandLine.RunWithData(_folder, "devices", "--json").JsonLines()[^1].GetProperty("kernel_cache");
+    }
+
+    private string WriteText()
+    {
+        string file = Path.Combine(_folder, "text.txt");
+        File.WriteAllText(file, "Once upon a time there was a little fox.");
+        return file;
+    }
+
+    private static void MakePrivate(string folder)
+    {
+        Directory.CreateDirectory(folder);
+        if (!OperatingSystem.IsWindows())
+        {
+            File.SetUnixFileMode(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
     }
 
     [Fact]
@@ -51,15 +99,83 @@ public sealed class DevicesTests
         ];
         foreach (string[] command in commands)
         {
-            CommandLine.Run([.. command, "--backend", "gpu"]).Refuses(1, $"--backend gpu finds no GPU to use: {Here.WhyNone} See 'palmyra devices'.");
+            CommandLine.Run([.. command, "--backend", "gpu"]).Refuses(1, $"--backend gpu cannot be used. {Here.WhyNone} See 'palmyra devices'.");
         }
+
+        string text = WriteText();
+        string written = Path.Combine(_folder, "q8");
+        CommandLine.Run("quantize", Storyteller, written, "--text", text, "--backend", "gpu").Refuses(1, "--backend gpu cannot be used.");
+        Assert.False(Directory.Exists(written));
+        CommandLine.Run("score", "Once upon a time", "--backend", "gpu:1").Refuses(1, $"--backend gpu:1 cannot be used. {Here.WhyNone} See 'palmyra devices'.");
+    }
+
+    [SkippableFact]
+    public void A_number_that_no_gpu_has_is_refused_and_those_that_can_be_used_are_named()
+    {
+        Skip.If(Here.FirstUsable is null, "this machine has no GPU");
+        CommandLine.Run("score", "Once upon a time", "--backend", "gpu:1000").Refuses(1, $"There is no GPU 1000; GPU {Here.FirstUsable!.Index}");
+    }
+
+    [SkippableTheory]
+    [InlineData("gpu")]
+    [InlineData("auto")]
+    public void A_folders_own_faults_are_told_before_the_devices(string backend)
+    {
+        Skip.IfNot(Here.FirstUsable is null, "this machine has a GPU");
+        foreach (string[] command in (string[][])[["generate", "a", "--model"], ["score", "a b", "--model"], ["embed", "a", "--model"], ["bench"], ["verify"]])
+        {
+            CommandLine.Run([.. command, "nobody/nothing", "--backend", backend]).Refuses(1, "nobody/nothing");
+        }
+
+        CommandLine.Run("generate", "a", "--model", Fixtures.Path("refused"), "--backend", backend).Refuses(1, "config.json");
+        CommandLine.Run("generate", "a", "--model", "gpt-j-6b", "--backend", backend).Refuses(2, "names a preset, which has a shape but no weights");
+        string config = Path.Combine(_folder, "config.json");
+        File.Copy(Fixtures.Path("models/gpt2/config.json"), config);
+        CommandLine.Run("generate", "a", "--model", _folder, "--backend", backend).Refuses(1, "the folder has no weights");
+        File.WriteAllText(config, """{"model_type": "llama"}""");
+        CommandLine.Run("generate", "a", "--model", _folder, "--backend", backend).Refuses(1, "llama");
     }
 
     [SkippableFact]
     public void Auto_is_the_cpu_where_there_is_no_gpu()
     {
         Skip.IfNot(Here.FirstUsable is null, "this machine has a GPU");
-        JsonElement report = CommandLine.Run("verify", Fixtures.Path("models/gpt2"), "--backend", "auto", "--threads", "1", "--json").JsonLines().Single();
-        Assert.Matches(@"^cpu \(.+, 1 thread\)$", report.GetProperty("backend").GetString());
+        string[][] commands =
+        [
+            ["generate", "Once upon a time", "--max-new-tokens", "4", "--seed", "1", "--json"],
+            ["score", "Once upon a time", "--json"],
+            ["embed", "Once upon a time", "--json"],
+            ["eval", "--data", Fixtures.Path("evaluation"), "--tasks", "winogrande", "--bootstrap", "10"],
+            ["verify", Fixtures.Path("models/gpt2"), "--json"],
+        ];
+        foreach (string[] command in commands)
+        {
+            // Not only the processor: its bits, too.
+            RunResult auto = CommandLine.Run([.. command, "--backend", "auto", "--threads", "1"]);
+            Assert.Equal((0, string.Empty), (auto.ExitCode, auto.Error));
+            Assert.Equal(CommandLine.Run([.. command, "--threads", "1"]).Output, auto.Output);
+        }
+
+        string[] quantized =
+        [
+            .. ((string[])["auto", "cpu"]).Select(backend => CommandLine.Run(
+                "quantize", Storyteller, Path.Combine(_folder, "q8"), "--text", WriteText(), "--overwrite", "--backend", backend, "--threads", "1").Output),
+        ];
+        Assert.Contains("perplexity", quantized[0], StringComparison.Ordinal);
+        Assert.Equal(quantized[1], quantized[0]);
+
+        // Those that say what ran.
+        string[][] telling =
+        [
+            ["verify", Fixtures.Path("models/gpt2")],
+            ["bench", "--prompt-tokens", "4", "--decode-tokens", "2"],
+            ["bench", "--preset", "gpt2", "--dtype", "q4", "--prompt-tokens", "4", "--decode-tokens", "2"],
+        ];
+        foreach (string[] command in telling)
+        {
+            JsonElement report = CommandLine.Run([.. command, "--backend", "auto", "--threads", "1", "--json"]).JsonLines().Single();
+            Assert.Matches(@"^cpu \(.+, 1 thread\)$", report.GetProperty("backend").GetString());
+            Assert.False(report.TryGetProperty("steps", out _));
+        }
     }
 }

@@ -1,4 +1,7 @@
 using System.Text.Json;
+using Palmyra.Backends;
+using Palmyra.Gpu;
+using Palmyra.Models;
 using Palmyra.Testing;
 using Xunit;
 
@@ -104,8 +107,51 @@ public sealed class InspectTests
             working rows, 512 tokens a step                   84,104,064 B  84.1 MB
             one sequence of 2,048, weights q8, cache f32   8,394,745,600 B  8.39 GB
 
+
             """,
-            result.Output.ReplaceLineEndings("\n"));
+            result.Output.ReplaceLineEndings("\n")[..result.Output.IndexOf("on a GPU", StringComparison.Ordinal)]);
+        string[] gpu = result.Output[result.Output.IndexOf("on a GPU", StringComparison.Ordinal)..].Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Matches(@"^on a GPU +f32 +f16 +bf16 +q8 +q4$", gpu[0]);
+        Assert.Matches(@"^weights +24\.2 GB +12\.1 GB +12\.1 GB +6\.43 GB +3\.41 GB$", gpu[1]);
+        Assert.Matches(@"^working rows, 512 tokens a step +[0-9]+ MB", gpu[2]);
+        Assert.Equal(
+            ["all, with 512 tokens, cache f32", "all, with 512 tokens, cache f16", "all, with 2,048 tokens, cache f32", "all, with 2,048 tokens, cache f16"],
+            gpu[3..7].Select(line => line[..line.IndexOf("  ", StringComparison.Ordinal)]));
+        Assert.Matches(@"^card for 2,048 tokens, cache f32 +40 GB +16 GB +16 GB +16 GB +8 GB$", gpu[7]);
+        Assert.Contains("up to 192 multiprocessors", gpu[8], StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("gpt2", null, 5)]
+    [InlineData("gpt3-175b", null, 5)]
+    [InlineData("models/gptj", "stored", 6)]
+    public void Memory_on_a_gpu_is_what_its_backend_allocates(string model, string? first, int formats)
+    {
+        JsonElement memory = CommandLine.Run("inspect", first is null ? model : Fixtures.Path(model), "--memory", "--json").JsonLines().Single();
+        ModelConfig config = first is null ? ModelPresets.Find(model)!.Runnable! : ModelConfigReader.ReadFile(Fixtures.Path($"{model}/config.json"));
+        JsonElement gpu = memory.GetProperty("gpu");
+        JsonElement[] dtypes = [.. gpu.GetProperty("dtypes").EnumerateArray()];
+        JsonElement[] caches = [.. gpu.GetProperty("caches").EnumerateArray()];
+        Assert.Equal(formats, dtypes.Length);
+        Assert.Equal(first ?? "f32", dtypes[0].GetProperty("dtype").GetString());
+        Assert.Equal([config.ContextLength / 4, config.ContextLength], caches.Select(cache => cache.GetProperty("tokens").GetInt32()));
+
+        // The fixture's checkpoint is F32, as a model without one counts.
+        var size = new GpuModelSize(config);
+        foreach (JsonElement dtype in dtypes)
+        {
+            string name = dtype.GetProperty("dtype").GetString()!;
+            MatrixFormat? format = name == "stored" ? null : Enum.Parse<MatrixFormat>(name, ignoreCase: true);
+            long total = dtype.GetProperty("total_bytes").GetInt64();
+            Assert.Equal(size.WeightBytes(format), dtype.GetProperty("weight_bytes").GetInt64());
+            Assert.Equal(size.WorkingBytes(gpu.GetProperty("working_rows").GetInt32(), format), dtype.GetProperty("working_bytes").GetInt64());
+            Assert.Equal(
+                dtype.GetProperty("weight_bytes").GetInt64() + dtype.GetProperty("working_bytes").GetInt64() + caches[1].GetProperty("f32_bytes").GetInt64(),
+                total);
+            int smallest = ((int[])[8, 16, 24, 40, 80]).FirstOrDefault(card => total <= 0.9 * card * (1L << 30));
+            JsonElement card = dtype.GetProperty("card_gb");
+            Assert.Equal(smallest, card.ValueKind == JsonValueKind.Null ? 0 : card.GetInt32());
+        }
     }
 
     [Fact]

@@ -148,6 +148,8 @@ public sealed class TextTests
         double[] rates = [.. report.GetProperty("rounds").EnumerateArray().Select(round => 32 / round.GetProperty("prefill_seconds").GetDouble()).Order()];
         Assert.Equal(rates[2], report.GetProperty("prefill_tokens_per_second").GetDouble(), 1e-6 * rates[2]);
         Assert.InRange(report.GetProperty("prefill_share_of_peak").GetDouble(), 0, 1.5);
+        Assert.Equal("one thread reads from memory", report.GetProperty("bandwidth_is_what").GetString());
+        Assert.False(report.TryGetProperty("steps", out _));
     }
 
     [SkippableFact]

@@ -49,6 +49,28 @@ public sealed class GpuModelSizeTests(ITestOutputHelper output)
         Assert.InRange((weights + keys + working) / GiB, 11, 15.5);
     }
 
+    // What is said without a device at hand must be enough for every device.
+    [Theory]
+    [InlineData("gpt2")]
+    [InlineData("gpt-j-6b")]
+    public void Working_memory_only_grows_with_the_multiprocessors(string preset)
+    {
+        ModelConfig config = ModelPresets.Find(preset)!.Runnable!;
+        foreach (MatrixFormat format in Enum.GetValues<MatrixFormat>())
+        {
+            foreach (int rows in (int[])[17, 100, 512, 1024])
+            {
+                long[] bytes =
+                [
+                    .. Enumerable.Range(1, GpuModelSize.MostMultiprocessors)
+                        .Select(multiprocessors => new GpuModelSize(config, null, multiprocessors).WorkingBytes(rows, format)),
+                ];
+                Assert.Equal(bytes.Order(), bytes);
+                Assert.Equal(bytes[^1], new GpuModelSize(config).WorkingBytes(rows, format));
+            }
+        }
+    }
+
     [Fact]
     public void What_does_not_fit_is_said_with_what_would()
     {

@@ -156,10 +156,13 @@ public sealed class PtxCacheTests : IDisposable
         }
     }
 
+    // One that others may only enter can be another user's, who may write it: .NET does not tell whose it is.
     [Theory]
     [InlineData(UnixFileMode.GroupWrite)]
     [InlineData(UnixFileMode.OtherWrite)]
-    public void A_folder_that_others_may_write_is_not_used(UnixFileMode others)
+    [InlineData(UnixFileMode.GroupRead | UnixFileMode.GroupExecute)]
+    [InlineData(UnixFileMode.OtherRead | UnixFileMode.OtherExecute)]
+    public void A_folder_that_is_open_to_others_is_not_used(UnixFileMode others)
     {
         if (OperatingSystem.IsWindows())
         {
@@ -176,6 +179,47 @@ public sealed class PtxCacheTests : IDisposable
         second.Compile(Kernels.Saxpy, 256);
         second.Compile(Kernels.Saxpy, 128);
         Assert.Equal((2, 1), (second.Compiled, Directory.GetFiles(_folder).Length));
+        var cache = new PtxCache(_folder);
+        Assert.Contains($"{_folder}, is open to other users", cache.Problem, StringComparison.Ordinal);
+        Assert.Equal((0, 0), cache.Size());
+    }
+
+    [Fact]
+    public void What_is_kept_is_told_and_why_nothing_is()
+    {
+        var cache = new PtxCache(_folder);
+        Assert.Null(cache.Problem);
+        Assert.Equal((0, 0), cache.Size());
+        using KernelCompiler compiler = Compiler();
+        compiler.Compile(Kernels.Saxpy, 256);
+        compiler.Compile(Kernels.Saxpy, 128);
+        Assert.Null(cache.Problem);
+        Assert.Equal((2, Directory.GetFiles(_folder).Sum(file => new FileInfo(file).Length)), cache.Size());
+        string file = Directory.GetFiles(_folder)[0];
+        Assert.Equal($"The folder of compiled kernels, {file}, is a file.", new PtxCache(file).Problem);
+    }
+
+    [SkippableFact]
+    public void Another_users_folder_is_not_used()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return;
+        }
+
+        Skip.If(Environment.IsPrivilegedProcess, "root may enter every folder");
+
+        // One without rights stands for another user's that only he may enter.
+        MakeFolder();
+        File.SetUnixFileMode(_folder, UnixFileMode.None);
+        try
+        {
+            Assert.Contains("cannot be looked at", new PtxCache(_folder).Problem, StringComparison.Ordinal);
+        }
+        finally
+        {
+            File.SetUnixFileMode(_folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
     }
 
     [Fact]
@@ -198,6 +242,7 @@ public sealed class PtxCacheTests : IDisposable
             using var second = new KernelCompiler(new PtxCache(link));
             second.Compile(Kernels.Saxpy, 256);
             Assert.Equal(1, second.Compiled);
+            Assert.EndsWith("is a link, which is not followed.", new PtxCache(link).Problem, StringComparison.Ordinal);
         }
         finally
         {

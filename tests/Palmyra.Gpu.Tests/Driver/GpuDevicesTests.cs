@@ -34,6 +34,42 @@ public sealed class GpuDevicesTests : IDisposable
         Assert.Contains("GPU 1 (Fake T4) has compute capability 7.5", devices.WhyNone, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(null, 1, null)]
+    [InlineData(1, 1, null)]
+    [InlineData(2, 2, null)]
+    [InlineData(3, null, "There is no GPU 3; GPU 1 (Fake A100) and GPU 2 (Fake H100) can be used.")]
+    public void A_device_is_chosen_by_its_number(int? index, int? chosen, string? why)
+    {
+        _cuda.Devices = [("Fake V100", 7, 0), ("Fake A100", 8, 0), ("Fake H100", 9, 0)];
+        Assert.Equal(chosen, GpuDevices.Find(_cuda.Open()).Choose(index, out string? problem)?.Index);
+        Assert.Equal(why, problem);
+    }
+
+    [Fact]
+    public void A_refused_device_is_not_chosen_and_those_that_can_be_used_are_named()
+    {
+        _cuda.Devices = [("Fake V100", 7, 0), ("Fake A100", 8, 0)];
+        GpuDevices devices = GpuDevices.Find(_cuda.Open());
+        Assert.Null(devices.Choose(0, out string? problem));
+        Assert.Equal($"{devices.Found[0].Refusal![..^1]}; GPU 1 (Fake A100) can be used.", problem);
+        Assert.StartsWith("GPU 0 (Fake V100) has compute capability 7.0; at least 8.0", problem, StringComparison.Ordinal);
+
+        // Where none can be used the number does not matter.
+        _cuda.Devices = [("Fake V100", 7, 0)];
+        devices = GpuDevices.Find(_cuda.Open());
+        Assert.Null(devices.Choose(5, out problem));
+        Assert.Equal(devices.WhyNone, problem);
+    }
+
+    [Theory]
+    [InlineData("NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.95.05  Tue Sep 23 10:11:16 UTC 2025", "580.95.05")]
+    [InlineData("NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  570.86  Release Build  (builder)  Thu Jan 2", "570.86")]
+    [InlineData("GCC version:  gcc", null)]
+    [InlineData("NVIDIA x.y .5 1..2 1.2.3.4", null)]
+    [InlineData("", null)]
+    public void The_drivers_own_number_is_found_in_what_its_module_says(string line, string? release) => Assert.Equal(release, DriverRelease.In(line));
+
     [Fact]
     public void No_device_is_told()
     {

@@ -6,13 +6,13 @@ namespace Palmyra.Evaluation.Speed;
 /// <param name="threads">Those of the model's backend.</param>
 public sealed class CpuSpeedLimits(int threads) : ISpeedLimits
 {
-    private readonly string _threads = threads == 1 ? "one thread" : $"{threads} threads";
+    /// <inheritdoc/>
+    public string BandwidthMeaning => threads == 1 ? "one thread reads from memory" : $"{threads} threads read from memory";
 
     /// <inheritdoc/>
-    public string BandwidthMeaning => $"{_threads} read from memory";
-
-    /// <inheritdoc/>
-    public string? PeakMeaning => $"{_threads} multiply and add in registers, in 32 bits";
+    public string? PeakMeaning => threads == 1
+        ? "one thread multiplies and adds in registers, in 32 bits"
+        : $"{threads} threads multiply and add in registers, in 32 bits";
 
     /// <inheritdoc/>
     public double Bandwidth() => MachineLimits.ReadBandwidth(threads);
