@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Diagnostics;
-using System.Globalization;
 using Palmyra.Backends;
 using Palmyra.Diagnostics;
 using Palmyra.Evaluation.Speed;
@@ -153,13 +152,13 @@ internal static class BenchCommand
     /// <param name="available">The memory.</param>
     internal static string? HostShortage(string name, ModelConfig config, MatrixFormat? kept, long available)
     {
-        (long needed, string what) = kept is MatrixFormat format
-            ? (new ModelSize(config).WeightBytes(format), $"in {format.ToString().ToLowerInvariant()} needs {{0}} for its weights")
-            : (new WeightMap(config).Matrices.Max(matrix => (long)matrix.Rows * matrix.Cols * sizeof(float)), "needs {0} to make its largest matrix");
+        (long needed, string stored, string purpose) = kept is MatrixFormat format
+            ? (new ModelSize(config).WeightBytes(format), $" in {format.ToString().ToLowerInvariant()}", "for its weights")
+            : (new WeightMap(config).Matrices.Max(matrix => (long)matrix.Rows * matrix.Cols * sizeof(float)), string.Empty, "to make its largest matrix");
+        string advice = kept is null or MatrixFormat.Q4 ? "Choose a smaller preset." : "Choose a smaller preset or a narrower --dtype.";
         return needed <= available
             ? null
-            : $"{name} {string.Format(CultureInfo.InvariantCulture, what, Columns.Bytes(needed))}; this machine has {Columns.Bytes(available)}. "
-                + $"Choose a smaller preset{(kept is null or MatrixFormat.Q4 ? string.Empty : " or a narrower --dtype")}.";
+            : $"{name}{stored} needs {Columns.Bytes(needed)} {purpose}; this machine has {Columns.Bytes(available)}. {advice}";
     }
 
     private sealed class OpenedModel : IDisposable
