@@ -187,11 +187,11 @@ public static class OpCases
 
     private static IEnumerable<OpCase> Tops()
     {
-        // One part and several, tails of every kind, one list and all of a row; 4,100 and 200 need a second start of the GPU's merging.
+        // One part of the GPU's kernel and several, tails of every kind, K from 1 to V; the last two need two and three starts of its merging.
         (int Rows, int Vocabulary, int Count)[] shapes =
         [
             (1, 1, 1), (3, 2, 1), (2, 7, 7), (5, 383, 1), (2, 1000, 50), (1, 1023, 16), (3, 1024, 65), (2, 1025, 1), (1, 1024, 1024), (2, 2050, 1000),
-            (2, 4100, 300), (1, 5003, 3), (17, 1100, 2),
+            (1, 5003, 3), (17, 1100, 2), (2, 4100, 600), (1, 20000, 513),
         ];
         foreach ((int rows, int vocabulary, int count) in shapes)
         {
