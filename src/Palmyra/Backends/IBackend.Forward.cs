@@ -76,7 +76,7 @@ public partial interface IBackend
 
     /// <summary>The K largest logits of each row, their ids and log-probabilities: what choosing a token needs to know of V numbers.</summary>
     /// <remarks>
-    /// All three lie in one row, so that one <see cref="Read"/> brings them back. −0 counts and is given as +0; −∞ comes after every number, with
+    /// All three lie in one row, so that one <see cref="Read"/> brings them back and waits once. −0 counts and is given as +0; −∞ comes after every number, with
     /// the log-probability −∞. Of a row whose largest logit is not finite (one is NaN or +∞, or all are −∞) everything is NaN, ids too.
     /// A row's log-probabilities depend neither on K nor on other rows.
     /// </remarks>

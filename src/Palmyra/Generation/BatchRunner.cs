@@ -183,6 +183,7 @@ internal sealed class BatchRunner : IDisposable
 
         if (!cached || sequence.Past == sequence.Tokens.Length)
         {
+            // The largest logits are found of the first rows, whose jobs need no more; within a job the order stays.
             int at = sequence.Job.Largest is null ? _ready.Count : _few++;
             _ready.Insert(at, sequence);
             _readyRows.Insert(at, _batch.Rows - 1);

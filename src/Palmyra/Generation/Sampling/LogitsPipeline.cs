@@ -47,7 +47,7 @@ public sealed class LogitsPipeline
     internal int? Reach { get; }
 
     /// <summary>Whether the largest logits decide: where ties stay, what top-k keeps must not go beyond them.</summary>
-    /// <param name="largest"><see cref="Reach"/> finite logits in falling order.</param>
+    /// <param name="largest"><see cref="Reach"/> logits in falling order, the first of them finite.</param>
     internal bool DecideAlone(ReadOnlySpan<float> largest)
     {
         if (FirstTopK() is not { } topK || largest.Length < 2)
