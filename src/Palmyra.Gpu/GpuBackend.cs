@@ -24,6 +24,9 @@ internal sealed partial class GpuBackend : IBackend
     private readonly GpuRuntime _runtime;
     private readonly ConcurrentQueue<DevicePiece> _returned = new();
 
+    // Rows with their padding, on their way to a caller who wants none; kept, since every step of generation reads.
+    private float[] _padded = [];
+
     /// <summary>Takes a driver, which is disposed with this object.</summary>
     /// <param name="driver">NVIDIA's, or one that interprets PTX.</param>
     /// <param name="compiler">Where kernels come from; null for the process's own.</param>
@@ -36,6 +39,7 @@ internal sealed partial class GpuBackend : IBackend
         _partials = new GpuScratch(_runtime.Memory);
         _logits = new GpuScratch(_runtime.Memory);
         _rounded = new GpuScratch(_runtime.Memory);
+        _lists = new GpuScratch(_runtime.Memory);
         GpuDevice device = driver.Device;
         Description = $"gpu ({device.Name}, sm_{device.Major}{device.Minor})";
     }
@@ -99,11 +103,16 @@ internal sealed partial class GpuBackend : IBackend
             return;
         }
 
-        var padded = new float[rows.Rows * rows.Stride];
-        _runtime.Driver.CopyOut(MemoryMarshal.AsBytes(padded.AsSpan()), rows.Address);
+        int length = checked(rows.Rows * rows.Stride);
+        if (_padded.Length < length)
+        {
+            _padded = new float[length];
+        }
+
+        _runtime.Driver.CopyOut(MemoryMarshal.AsBytes(_padded.AsSpan(0, length)), rows.Address);
         for (int row = 0; row < rows.Rows; row++)
         {
-            padded.AsSpan(row * rows.Stride, rows.Cols).CopyTo(destination[(row * rows.Cols)..]);
+            _padded.AsSpan(row * rows.Stride, rows.Cols).CopyTo(destination[(row * rows.Cols)..]);
         }
     }
 

@@ -42,7 +42,7 @@ public sealed class KernelTests
         from type in new[]
         {
             typeof(Activating), typeof(Normalizing), typeof(LookingUp), typeof(Rotating), typeof(Caching), typeof(Gemv), typeof(TiledLinear),
-            typeof(PrefillAttention), typeof(DecodeAttention), typeof(Scoring),
+            typeof(PrefillAttention), typeof(DecodeAttention), typeof(Scoring), typeof(Ranking),
         }
         from method in type.GetMethods(BindingFlags.Static | BindingFlags.Public | BindingFlags.DeclaredOnly)
         where method.ReturnType == typeof(void) && method.Name != nameof(Caching.Write)

@@ -16,7 +16,7 @@ public static class OpCases
 
     /// <summary>All cases.</summary>
     public static IReadOnlyList<OpCase> All { get; } =
-        [.. Linears(), .. Activations(), .. Norms(), .. Embeddings(), .. Rotations(), .. Attentions(), .. Scores(), .. Moves()];
+        [.. Linears(), .. Activations(), .. Norms(), .. Embeddings(), .. Rotations(), .. Attentions(), .. Scores(), .. Tops(), .. Moves()];
 
     /// <summary>A tensor holding <paramref name="values"/>.</summary>
     public static Tensor Tensor(IBackend backend, int rows, int cols, float[] values)
@@ -184,6 +184,58 @@ public static class OpCases
             backend.Score(logProb, best, x, head, shape.Rows % 2 == 0 ? null : bias, targets);
             return [.. Values(backend, logProb), .. Values(backend, best)];
         });
+
+    private static IEnumerable<OpCase> Tops()
+    {
+        // One part of the GPU's kernel and several, tails of every kind, K from 1 to V; the last two need two and three starts of its merging.
+        (int Rows, int Vocabulary, int Count)[] shapes =
+        [
+            (1, 1, 1), (3, 2, 1), (2, 7, 7), (5, 383, 1), (2, 1000, 50), (1, 1023, 16), (3, 1024, 65), (2, 1025, 1), (1, 1024, 1024), (2, 2050, 1000),
+            (1, 5003, 3), (17, 1100, 2), (2, 4100, 600), (1, 20000, 513),
+        ];
+        foreach ((int rows, int vocabulary, int count) in shapes)
+        {
+            foreach (string kind in (string[])["numbers", "ties", "gaps"])
+            {
+                string name = $"Top {count} of {rows} x {vocabulary} {kind}";
+                yield return new OpCase($"{name}: logits and ids", 0, backend => Top(backend, rows, vocabulary, count, kind, 0, 2 * count));
+                yield return new OpCase($"{name}: log-probabilities", Rounding, backend => Top(backend, rows, vocabulary, count, kind, 2 * count, 3 * count));
+            }
+        }
+
+        foreach (float spoiler in (float[])[float.NaN, float.PositiveInfinity, float.NegativeInfinity])
+        {
+            yield return new OpCase($"Top beside {spoiler}", 0, backend =>
+            {
+                float[] values = Numbers.Spread(20, 3 * 1500);
+                values.AsSpan(1500 + (float.IsNegativeInfinity(spoiler) ? 0 : 1400), float.IsNegativeInfinity(spoiler) ? 1500 : 1).Fill(spoiler);
+                using Tensor logits = Tensor(backend, 3, 1500, values);
+                using Tensor top = backend.Allocate(3, 12);
+                backend.Top(top, logits);
+                return [.. Enumerable.Range(0, 3).SelectMany(row => Values(backend, top).Skip(12 * row).Take(row == 1 ? 12 : 8))];
+            });
+        }
+    }
+
+    // Columns `from` to `to` of each row. Ties: fifteen different numbers, both zeros among them. Gaps: three of four are −∞, and large numbers.
+    private static float[] Top(IBackend backend, int rows, int vocabulary, int count, string kind, int from, int to)
+    {
+        float[] values = Numbers.Spread(20, rows * vocabulary);
+        for (int i = 0; i < values.Length; i++)
+        {
+            values[i] = kind switch
+            {
+                "ties" => MathF.Round(7 * values[i]) / 2,
+                "gaps" => i % vocabulary > 0 && i % 4 != 0 ? float.NegativeInfinity : 90 * values[i],
+                _ => values[i],
+            };
+        }
+
+        using Tensor logits = Tensor(backend, rows, vocabulary, values);
+        using Tensor top = backend.Allocate(rows, 3 * count);
+        backend.Top(top, logits);
+        return [.. Values(backend, top).Where((_, i) => i % (3 * count) >= from && i % (3 * count) < to)];
+    }
 
     private static IEnumerable<OpCase> Moves()
     {

@@ -35,6 +35,9 @@ internal sealed record SpeedSizes
     /// <summary>Tokens that attend.</summary>
     public int Tokens { get; private init; } = 2048;
 
+    /// <summary>Logits that the largest are found of: GPT-2's.</summary>
+    public int Vocabulary { get; private init; } = 50257;
+
     /// <summary>Tokens of a prompt.</summary>
     public int Prompt { get; private init; } = 1024;
 
@@ -70,6 +73,7 @@ internal sealed record SpeedSizes
         Heads = 2,
         HeadDim = 8,
         Tokens = 20,
+        Vocabulary = 1100,
         Prompt = 18,
         Decoded = 2,
         Models =

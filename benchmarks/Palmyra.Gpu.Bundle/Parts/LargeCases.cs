@@ -5,12 +5,12 @@ namespace Palmyra.Gpu.Bundle.Parts;
 
 /// <summary>
 /// Operation cases that only a GPU can afford: products with more large tiles than any device has multiprocessors, which the table of all
-/// backends never reaches, and attention with heads as wide as GPT-J's over several chunks of keys.
+/// backends never reaches, attention with heads as wide as GPT-J's over several chunks of keys, and the largest logits of GPT-2's vocabulary.
 /// </summary>
 internal static class LargeCases
 {
     /// <summary>All of them; their names follow those of <see cref="OpCases"/>, which say the bounds.</summary>
-    public static IReadOnlyList<OpCase> All { get; } = [.. Linears(), .. Attentions()];
+    public static IReadOnlyList<OpCase> All { get; } = [.. Linears(), .. Attentions(), .. Tops()];
 
     private static IEnumerable<OpCase> Linears()
     {
@@ -50,5 +50,18 @@ internal static class LargeCases
                 backend.Attend(y, qkv, cache, 0, prepared, shape, null);
                 return OpCases.Values(backend, y);
             }
+        });
+
+    // The last bits of logits are cut off, so that there are ties.
+    private static IEnumerable<OpCase> Tops() =>
+        from wanted in new[] { 1, 50, 1024 }
+        select new OpCase($"Top {wanted} of 8 x 50257: logits and ids", 0, backend =>
+        {
+            const int Rows = 8, Vocabulary = 50257;
+            float[] values = [.. Numbers.Spread(20, Rows * Vocabulary, 4096).Select(value => MathF.Round(value))];
+            using Tensor logits = OpCases.Tensor(backend, Rows, Vocabulary, values);
+            using Tensor top = backend.Allocate(Rows, 3 * wanted);
+            backend.Top(top, logits);
+            return [.. OpCases.Values(backend, top).Where((_, i) => i % (3 * wanted) < 2 * wanted)];
         });
 }

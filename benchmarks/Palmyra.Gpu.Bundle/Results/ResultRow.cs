@@ -1,14 +1,14 @@
 namespace Palmyra.Gpu.Bundle.Results;
 
 /// <summary>A line of the table.</summary>
-/// <param name="Part">device, case, fixture, copy, gemv, gemm, attention, model or kernel.</param>
+/// <param name="Part">device, case, fixture, copy, gemv, gemm, attention, top, model or kernel.</param>
 /// <param name="Name">What was run, on which shape, in which format.</param>
 internal sealed record ResultRow(string Part, string Name)
 {
     /// <summary>One value a round, or a single one; empty where there is none.</summary>
     public IReadOnlyList<double> Values { get; init; } = [];
 
-    /// <summary>What the values are: "squared error", "share of copy", "TFLOP/s", "tokens/s", "ms".</summary>
+    /// <summary>What the values are: "squared error", "share of copy", "TFLOP/s", "tokens/s", "ms", "us".</summary>
     public string Unit { get; init; } = "";
 
     /// <summary>What the value may be at most; null where nothing is promised.</summary>

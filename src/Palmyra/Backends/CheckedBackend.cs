@@ -210,6 +210,16 @@ public sealed class CheckedBackend(IBackend inner) : IBackend
         Inner.Score(logProb, best, x, head, bias, targets);
     }
 
+    /// <inheritdoc/>
+    public void Top(Tensor top, Tensor logits)
+    {
+        Require(logits.Cols <= 1 << 24, nameof(Top), nameof(logits), $"at most {1 << 24} columns, whose numbers floats hold", $"{logits.Cols}");
+        int most = Math.Min(logits.Cols, IBackend.MostTop);
+        Require(top.Cols % 3 == 0 && top.Cols / 3 <= most, nameof(Top), nameof(top), $"three times 1 to {most} columns", $"{top.Cols}");
+        Shape(nameof(Top), nameof(top), top, logits.Rows, top.Cols);
+        Inner.Top(top, logits);
+    }
+
     /// <summary>Disposes the backend that does the work.</summary>
     public void Dispose() => Inner.Dispose();
 

@@ -3,6 +3,9 @@ namespace Palmyra.Backends;
 // R rows of the batch, S selected rows, C model width, F hidden width, V vocabulary, H heads, D = C/H, T positions.
 public partial interface IBackend
 {
+    /// <summary>Logits of a row that <see cref="Top"/> gives, at most.</summary>
+    const int MostTop = 1024;
+
     /// <summary>y = tokens[id] (+ positions[position]) for each row of the batch.</summary>
     /// <param name="y">[R, C].</param>
     /// <param name="tokens">[V, C]; may be the matrix that also serves as head.</param>
@@ -70,4 +73,15 @@ public partial interface IBackend
     /// <param name="bias">[1, V] or null.</param>
     /// <param name="targets">S token ids.</param>
     void Score(Tensor logProb, Tensor? best, Tensor x, Matrix head, Tensor? bias, ReadOnlySpan<int> targets);
+
+    /// <summary>The K largest logits of each row, their ids and log-probabilities: what choosing a token needs to know of V numbers.</summary>
+    /// <remarks>
+    /// All three lie in one row, so that one <see cref="Read"/> brings them back and waits once. −0 counts and is given as +0; −∞ comes after every number, with
+    /// the log-probability −∞. Of a row whose largest logit is not finite (one is NaN or +∞, or all are −∞) everything is NaN, ids too.
+    /// A row's log-probabilities depend neither on K nor on other rows.
+    /// </remarks>
+    /// <param name="top">[S, 3K], K from 1 to V and at most <see cref="MostTop"/>: K logits z in falling order, equal ones in the order of ids;
+    /// their K ids as floats; the K numbers z − ln Σ exp(z).</param>
+    /// <param name="logits">[S, V], V at most 2²⁴, so that floats hold ids exactly.</param>
+    void Top(Tensor top, Tensor logits);
 }

@@ -13,6 +13,7 @@ internal sealed class BatchRunner : IDisposable
 {
     private readonly Transformer _model;
     private readonly Workspace _rows;
+    private readonly LogitsReader _logits;
     private readonly Batch _batch = new();
     private readonly int _rowBudget;
     private readonly int _pageSize;
@@ -21,8 +22,8 @@ internal sealed class BatchRunner : IDisposable
     private KvCache? _cache;
     private PreparedBatch? _prepared;
     private Tensor? _observed;
-    private float[] _logits = [];
     private float[] _states = [];
+    private int _few;
 
     public BatchRunner(Transformer model, int rowBudget, CacheFormat cacheFormat)
     {
@@ -30,6 +31,7 @@ internal sealed class BatchRunner : IDisposable
         _rowBudget = rowBudget;
         CacheFormat = cacheFormat;
         _rows = new Workspace(model.Backend, model.Config);
+        _logits = new LogitsReader(model.Backend);
         _pageSize = model.Backend.PreferredPageSize;
     }
 
@@ -39,7 +41,7 @@ internal sealed class BatchRunner : IDisposable
     /// <summary>The pages of the cache.</summary>
     public PagePool Pool { get; } = new();
 
-    /// <summary>The sequences whose logits the last step made, in the order of <see cref="Logits"/>.</summary>
+    /// <summary>The sequences whose logits the last step made, in the order of <see cref="Next"/>; those that need few come first.</summary>
     public IReadOnlyList<Sequence> Ready => _ready;
 
     private int Context => _model.Config.ContextLength;
@@ -89,13 +91,14 @@ internal sealed class BatchRunner : IDisposable
         Pool.Grow(count);
     }
 
-    /// <summary>Runs one step; <see cref="Ready"/> and <see cref="Logits"/> hold the outcome.</summary>
+    /// <summary>Runs one step; <see cref="Ready"/> and <see cref="Next"/> hold the outcome.</summary>
     /// <param name="sequences">All with cache, or all without.</param>
     /// <param name="cached">Which.</param>
     public void Step(List<Sequence> sequences, bool cached)
     {
         _ready.Clear();
         _readyRows.Clear();
+        _few = 0;
         _batch.Clear();
         foreach (Sequence sequence in sequences)
         {
@@ -110,9 +113,7 @@ internal sealed class BatchRunner : IDisposable
         Tensor hidden = _model.Forward(_prepared, cached ? _cache : null, _rows, Window(sequences), observes ? Observe : null);
         if (_ready.Count > 0)
         {
-            Tensor logits = _model.Logits(hidden, CollectionsMarshal.AsSpan(_readyRows), _rows);
-            EnsureLength(ref _logits, _ready.Count * logits.Cols);
-            _model.Backend.Read(logits, _logits.AsSpan(0, _ready.Count * logits.Cols));
+            _logits.Read(_model.Logits(hidden, CollectionsMarshal.AsSpan(_readyRows), _rows), _ready);
         }
 
         if (cached && Rotary)
@@ -124,26 +125,15 @@ internal sealed class BatchRunner : IDisposable
         }
     }
 
-    /// <summary>The logits of a ready sequence.</summary>
-    public Span<float> Logits(int ready)
-    {
-        int vocabulary = _model.Config.VocabularySize;
-        return _logits.AsSpan(ready * vocabulary, vocabulary);
-    }
+    /// <summary>What came back of the logits of a ready sequence.</summary>
+    public NextLogits Next(int ready) => _logits.Of(ready, _ready[ready].Job);
 
     public void Dispose()
     {
         _rows.Dispose();
+        _logits.Dispose();
         _observed?.Dispose();
         _cache?.Dispose();
-    }
-
-    private static void EnsureLength(ref float[] array, int length)
-    {
-        if (array.Length < length)
-        {
-            array = new float[length];
-        }
     }
 
     // What rotary models may see at most, once a text is longer than the context; 0 while none is.
@@ -193,8 +183,10 @@ internal sealed class BatchRunner : IDisposable
 
         if (!cached || sequence.Past == sequence.Tokens.Length)
         {
-            _ready.Add(sequence);
-            _readyRows.Add(_batch.Rows - 1);
+            // The largest logits are found of the first rows, whose jobs need no more; within a job the order stays.
+            int at = sequence.Job.Largest is null ? _ready.Count : _few++;
+            _ready.Insert(at, sequence);
+            _readyRows.Insert(at, _batch.Rows - 1);
         }
     }
 
@@ -256,7 +248,11 @@ internal sealed class BatchRunner : IDisposable
 
         _observed.Rows = _ready.Count;
         _model.Backend.GatherRows(_observed, states, CollectionsMarshal.AsSpan(_readyRows));
-        EnsureLength(ref _states, _ready.Count * states.Cols);
+        if (_states.Length < _ready.Count * states.Cols)
+        {
+            _states = new float[_ready.Count * states.Cols];
+        }
+
         _model.Backend.Read(_observed, _states.AsSpan(0, _ready.Count * states.Cols));
         for (int i = 0; i < _ready.Count; i++)
         {

@@ -30,8 +30,9 @@ internal sealed class BeamJob : GenerationJob
 
     public override int Width => Options.NumBeams;
 
-    public override void Advance(Sequence sequence, Span<float> logits, PagePool pool)
+    public override void Advance(Sequence sequence, NextLogits next, PagePool pool)
     {
+        Span<float> logits = next.All;
         Probabilities.LogSoftmax(logits);
         if (_collected.Count == _beams.Count)
         {

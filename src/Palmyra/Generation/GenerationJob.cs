@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Threading.Channels;
+using Palmyra.Backends;
 using Palmyra.Diagnostics;
 using Palmyra.Generation.Sampling;
 using Palmyra.Models;
@@ -63,6 +64,9 @@ internal abstract class GenerationJob
     /// <summary>Sequences open at a time, at most.</summary>
     public abstract int Width { get; }
 
+    /// <summary>How many of a row's largest logits it can do with, from 1 to the vocabulary and <see cref="IBackend.MostTop"/>; null if it needs all.</summary>
+    public virtual int? Largest => null;
+
     /// <summary>Pages set aside for it.</summary>
     public long ReservedPages { get; set; }
 
@@ -96,11 +100,18 @@ internal abstract class GenerationJob
         _open.Add(First());
     }
 
+    /// <summary>
+    /// Whether the largest logits are enough for a row after all: not if ties may go on beyond them, nor if one is no number, which the whole row
+    /// tells more of.
+    /// </summary>
+    /// <param name="largest"><see cref="Largest"/> or more of them.</param>
+    public bool IsEnough(LargestLogits largest) => float.IsFinite(largest.Values[0]) && Pipeline.DecideAlone(largest.Values[..Pipeline.Reach!.Value]);
+
     /// <summary>Takes the logits after an open sequence's last token and moves on; may open and close sequences.</summary>
     /// <param name="sequence">One of <see cref="Open"/>.</param>
-    /// <param name="logits">V numbers, to be changed at will.</param>
+    /// <param name="next">All, or the largest if those are enough.</param>
     /// <param name="pool">Where pages go.</param>
-    public abstract void Advance(Sequence sequence, Span<float> logits, PagePool pool);
+    public abstract void Advance(Sequence sequence, NextLogits next, PagePool pool);
 
     /// <summary>Gives all pages back.</summary>
     public void CloseAll(PagePool pool)

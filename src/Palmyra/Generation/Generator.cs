@@ -313,7 +313,7 @@ public sealed class Generator : IDisposable
 
             try
             {
-                job.Advance(_runner.Ready[i], _runner.Logits(i), _runner.Pool);
+                job.Advance(_runner.Ready[i], _runner.Next(i), _runner.Pool);
                 if (job.Open.Count == 0)
                 {
                     End(job, error: null);

@@ -1,3 +1,4 @@
+using Palmyra.Backends;
 using Palmyra.Generation.Sampling;
 using Palmyra.Models;
 
@@ -11,32 +12,51 @@ internal sealed class SamplingJob : GenerationJob
     private readonly RankedTokens _ranked = new();
     private float[] _raw = [];
     private float[] _prompted = [];
+
+    // What decides, by id: the largest logits, their ids and their ranks.
+    private readonly float[] _deciding = [];
+    private readonly int[] _ids = [];
+    private readonly int[] _ranks = [];
     private bool _forked;
 
     public SamplingJob(GenerationRequest request, ModelConfig config, Func<ITokenDecoder>? decoder, CancellationToken cancellation)
         : base(request, config, decoder, cancellation)
     {
         _results = new GeneratedSequence[Options.NumReturnSequences];
+        if (Pipeline.Reach is { } reach && !Options.OutputLogits && !Options.OutputScores)
+        {
+            int needed = Math.Max(reach, Options.TopLogProbabilities);
+            if (needed <= Math.Min(config.VocabularySize, IBackend.MostTop))
+            {
+                Largest = needed;
+                _deciding = new float[reach];
+                _ids = new int[reach];
+                _ranks = new int[reach];
+            }
+        }
     }
 
     public override int Width => Options.NumReturnSequences;
 
-    public override void Advance(Sequence sequence, Span<float> logits, PagePool pool)
+    public override int? Largest { get; }
+
+    public override void Advance(Sequence sequence, NextLogits next, PagePool pool)
     {
         if (!_forked && Width > 1)
         {
-            _prompted = logits.ToArray();
+            // Choosing from all logits changes them.
+            _prompted = next.All.ToArray();
             for (int number = 1; number < Width; number++)
             {
                 Sequence fork = sequence.Fork(pool, number, StreamOf(number), NewText());
                 Add(fork);
-                Choose(fork, logits, pool);
-                _prompted.CopyTo(logits);
+                Choose(fork, next, pool);
+                _prompted.CopyTo(next.All);
             }
         }
 
         _forked = true;
-        Choose(sequence, logits, pool);
+        Choose(sequence, next, pool);
     }
 
     protected override Sequence First() => new(Prompt, this) { Random = StreamOf(0), Text = NewText() };
@@ -45,20 +65,14 @@ internal sealed class SamplingJob : GenerationJob
 
     private RandomStream? StreamOf(int number) => Seed is { } seed ? new RandomStream(seed, (ulong)number) : null;
 
-    private void Choose(Sequence sequence, Span<float> logits, PagePool pool)
+    private void Choose(Sequence sequence, NextLogits next, PagePool pool)
     {
-        if (_raw.Length < logits.Length)
-        {
-            _raw = new float[logits.Length];
-        }
-
-        logits.CopyTo(_raw);
-        double logSum = Probabilities.LogSum(logits);
-        Pipeline.Process(sequence.Tokens, logits, Context);
-        int token = sequence.Random is null ? TokenChooser.Greedy(logits) : _chooser.Sample(logits, sequence.Random);
-        float logProbability = (float)(_raw[token] - logSum);
+        (int token, float logProbability) = next.All.IsEmpty ? FromLargest(sequence, next.Largest) : FromAll(sequence, next.All);
         sequence.Append(token, logProbability);
-        Collect(sequence, logits, logSum);
+        if (Options.HiddenStateLayers.Count > 0)
+        {
+            sequence.HiddenStates.Add(sequence.TakeStepHiddenStates());
+        }
 
         FinishReason? reason = ReasonToStop(sequence, token);
         if (reason is not null and not FinishReason.StopString)
@@ -75,6 +89,82 @@ internal sealed class SamplingJob : GenerationJob
 
         Stream?.TryWrite(new GeneratedToken(sequence.Number, token, logProbability, piece, reason is null ? null : _results[sequence.Number]));
     }
+
+    private TokenProbability FromAll(Sequence sequence, Span<float> logits)
+    {
+        if (_raw.Length < logits.Length)
+        {
+            _raw = new float[logits.Length];
+        }
+
+        logits.CopyTo(_raw);
+        double logSum = Probabilities.LogSum(logits);
+        Pipeline.Process(sequence.Tokens, logits, Context);
+        int token = Choose(sequence, logits);
+        if (Options.OutputLogits)
+        {
+            sequence.Logits.Add(_raw[..logits.Length]);
+        }
+
+        if (Options.OutputScores)
+        {
+            sequence.Scores.Add(logits.ToArray());
+        }
+
+        if (Options.TopLogProbabilities > 0)
+        {
+            _ranked.Load(_raw.AsSpan(0, logits.Length), Options.TopLogProbabilities);
+            ReadOnlySpan<ulong> top = _ranked.Top(Options.TopLogProbabilities);
+            var best = new TokenProbability[top.Length];
+            for (int i = 0; i < top.Length; i++)
+            {
+                best[i] = new TokenProbability(RankedTokens.Id(top[i]), (float)(RankedTokens.Logit(top[i]) - logSum));
+            }
+
+            sequence.TopLogProbabilities.Add(best);
+        }
+
+        return new TokenProbability(token, (float)(_raw[token] - logSum));
+    }
+
+    // As if the others were forbidden: those that decide, in the order of ids, so that the same numbers are added in the same order.
+    private TokenProbability FromLargest(Sequence sequence, LargestLogits largest)
+    {
+        for (int rank = 0; rank < _ranks.Length; rank++)
+        {
+            (_ids[rank], _ranks[rank]) = (largest.Id(rank), rank);
+        }
+
+        _ids.AsSpan().Sort(_ranks.AsSpan());
+        for (int i = 0; i < _ranks.Length; i++)
+        {
+            _deciding[i] = largest.Values[_ranks[i]];
+        }
+
+        Pipeline.Process(sequence.Tokens, _deciding, Context);
+        int chosen = _ranks[Choose(sequence, _deciding)];
+        if (Options.TopLogProbabilities > 0)
+        {
+            int numbers = 0;
+            while (numbers < Options.TopLogProbabilities && largest.Values[numbers] > float.NegativeInfinity)
+            {
+                numbers++;
+            }
+
+            var best = new TokenProbability[numbers];
+            for (int rank = 0; rank < numbers; rank++)
+            {
+                best[rank] = largest[rank];
+            }
+
+            sequence.TopLogProbabilities.Add(best);
+        }
+
+        return largest[chosen];
+    }
+
+    private int Choose(Sequence sequence, ReadOnlySpan<float> logits) =>
+        sequence.Random is null ? TokenChooser.Greedy(logits) : _chooser.Sample(logits, sequence.Random);
 
     private FinishReason? ReasonToStop(Sequence sequence, int token)
     {
@@ -95,37 +185,5 @@ internal sealed class SamplingJob : GenerationJob
         }
 
         return TimeIsUp ? FinishReason.Time : null;
-    }
-
-    private void Collect(Sequence sequence, ReadOnlySpan<float> scores, double logSum)
-    {
-        ReadOnlySpan<float> raw = _raw.AsSpan(0, scores.Length);
-        if (Options.OutputLogits)
-        {
-            sequence.Logits.Add(raw.ToArray());
-        }
-
-        if (Options.OutputScores)
-        {
-            sequence.Scores.Add(scores.ToArray());
-        }
-
-        if (Options.TopLogProbabilities > 0)
-        {
-            _ranked.Load(raw, Options.TopLogProbabilities);
-            ReadOnlySpan<ulong> top = _ranked.Top(Options.TopLogProbabilities);
-            var best = new TokenProbability[top.Length];
-            for (int i = 0; i < top.Length; i++)
-            {
-                best[i] = new TokenProbability(RankedTokens.Id(top[i]), (float)(RankedTokens.Logit(top[i]) - logSum));
-            }
-
-            sequence.TopLogProbabilities.Add(best);
-        }
-
-        if (Options.HiddenStateLayers.Count > 0)
-        {
-            sequence.HiddenStates.Add(sequence.TakeStepHiddenStates());
-        }
     }
 }

@@ -68,4 +68,13 @@ public sealed unsafe partial class CpuBackend
             Of(x).RowSpan(rows[i]).CopyTo(Of(y).RowSpan(i));
         }
     }
+
+    /// <inheritdoc/>
+    public void Top(Tensor top, Tensor logits)
+    {
+        for (int row = 0; row < logits.Rows; row++)
+        {
+            _ranking.Row(Of(top).RowSpan(row), Of(logits).RowSpan(row));
+        }
+    }
 }

@@ -17,6 +17,7 @@ public sealed unsafe partial class CpuBackend : IBackend
     private readonly KernelSet _kernels;
     private readonly WorkerPool _pool;
     private readonly WeightArena _weights = new();
+    private readonly Ranking _ranking = new();
     private NativeBuffer? _packed;
     private NativeBuffer? _quantized;
     private NativeBuffer? _scratch;

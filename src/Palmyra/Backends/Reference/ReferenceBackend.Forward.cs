@@ -211,6 +211,40 @@ public sealed partial class ReferenceBackend
         }
     }
 
+    /// <inheritdoc/>
+    public void Top(Tensor top, Tensor logits)
+    {
+        int count = top.Cols / 3;
+        for (int r = 0; r < logits.Rows; r++)
+        {
+            float[] z = Of(logits).Row(r).ToArray();
+            Span<float> row = Of(top).Row(r);
+            float max = float.NegativeInfinity;
+            double sum = 0;
+            foreach (float logit in z)
+            {
+                max = MathF.Max(max, logit);
+            }
+
+            foreach (float logit in z)
+            {
+                sum += Math.Exp((double)logit - max);
+            }
+
+            int[] ids = [.. Enumerable.Range(0, z.Length)];
+            Array.Sort(ids, (a, b) => z[a] != z[b] ? z[b].CompareTo(z[a]) : a.CompareTo(b));
+            double logSum = max + Math.Log(sum);
+            bool known = float.IsFinite(max);
+            for (int i = 0; i < count; i++)
+            {
+                // Adding zero turns −0 into +0.
+                row[i] = known ? z[ids[i]] + 0f : float.NaN;
+                row[count + i] = known ? ids[i] : float.NaN;
+                row[(2 * count) + i] = known ? (float)(z[ids[i]] - logSum) : float.NaN;
+            }
+        }
+    }
+
     /// <summary>An activation by its definition.</summary>
     internal static double Apply(Activation activation, double x) => activation switch
     {

@@ -32,6 +32,37 @@ public sealed class LogitsPipeline
         {
             _filters.Add(new RenormalizeProcessor());
         }
+
+        if (_processors.Count == 0 && options.NumBeams == 1)
+        {
+            Reach = !options.DoSample && _filters.Count == 0 ? 1 : FirstTopK()?.Reach;
+        }
+    }
+
+    /// <summary>How many of the largest logits decide, but for ties (<see cref="DecideAlone"/>); null where any logit may matter.</summary>
+    /// <remarks>
+    /// One without a step in greedy search; those that top-k keeps, if it comes first. All further filters only look at what is left: given
+    /// the kept logits in the order of ids, without those between, <see cref="Process"/> computes the same numbers from the same ones.
+    /// </remarks>
+    internal int? Reach { get; }
+
+    /// <summary>Whether the largest logits decide: where ties stay, what top-k keeps must not go beyond them.</summary>
+    /// <param name="largest"><see cref="Reach"/> logits in falling order, the first of them finite.</param>
+    internal bool DecideAlone(ReadOnlySpan<float> largest)
+    {
+        if (FirstTopK() is not { } topK || largest.Length < 2)
+        {
+            return true;
+        }
+
+        // Temperature may make different logits equal, and looks at the largest.
+        Span<float> edge = [largest[0], largest[^2], largest[^1]];
+        for (int i = 0; _filters[i] != topK; i++)
+        {
+            _filters[i].Process([], edge, default);
+        }
+
+        return topK.StaysWithin(edge);
     }
 
     /// <summary>Runs all steps.</summary>
@@ -57,6 +88,13 @@ public sealed class LogitsPipeline
         {
             filter.Process(tokens, logits, context);
         }
+    }
+
+    // Top-k, if nothing but temperature comes before it.
+    private TopKFilter? FirstTopK()
+    {
+        int first = _filters.Count > 0 && _filters[0] is TemperatureFilter ? 1 : 0;
+        return first < _filters.Count ? _filters[first] as TopKFilter : null;
     }
 
     private void AddProcessors(GenerationOptions options, int[] endTokens)

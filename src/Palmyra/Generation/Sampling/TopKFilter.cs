@@ -6,6 +6,13 @@ namespace Palmyra.Generation.Sampling;
 /// <param name="ranked">Working memory.</param>
 internal sealed class TopKFilter(int k, bool keepTies, RankedTokens ranked) : ILogitsProcessor
 {
+    /// <summary>How many of the largest logits it looks at: where ties stay, one more than it keeps.</summary>
+    public int Reach => (int)Math.Min(k + (keepTies ? 1L : 0L), int.MaxValue);
+
+    /// <summary>Whether they show all that stay: not if the last two are equal, as there may be more equal ones.</summary>
+    /// <param name="largest"><see cref="Reach"/> logits in falling order, or only the last two of them.</param>
+    public bool StaysWithin(ReadOnlySpan<float> largest) => !keepTies || largest[^2] > largest[^1];
+
     public void Process(ReadOnlySpan<int> tokens, Span<float> logits, in LogitsContext context)
     {
         ranked.Load(logits, (int)Math.Min(k + 1L, logits.Length));
