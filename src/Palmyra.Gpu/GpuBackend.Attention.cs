@@ -37,6 +37,9 @@ internal sealed partial class GpuBackend
             Store(Of(cache), layer, Of(qkv), prepared.Tokens, firstPages, pages);
         }
 
+        // Asked for in the first prompt already: to clear what is new would cut a decoding step in two.
+        long rowsAndHeads = (long)prepared.Tokens.Length * shape.Heads;
+        nint arrivals = _arrivals.Room(Math.Max(rowsAndHeads, 1) * sizeof(int));
         GpuKvCache stored = Of(cache);
         if (prepared.Tiles.Length > 0)
         {
@@ -57,12 +60,11 @@ internal sealed partial class GpuBackend
         {
             int chunks = prepared.Chunks.Length / DecodeAttention.ChunkFields;
             long room = prepared.IsSplit ? (long)chunks * shape.Heads * DecodeAttention.PartialPieces(shape.HeadDim) : 0;
-            long arrivals = prepared.IsSplit ? (long)prepared.Tokens.Length * shape.Heads : 0;
             KernelArguments arguments = default;
             arguments.AddFloats(Of(y));
             arguments.AddFloats(logSum is null ? null : Of(logSum));
             arguments.AddView(prepared.IsSplit ? _partials.Room(room * 16) : 0, room);
-            arguments.AddView(prepared.IsSplit ? _arrivals.Room(arrivals * sizeof(int)) : 0, arrivals);
+            arguments.AddView(arrivals, rowsAndHeads);
             AddKeys(ref arguments, prepared.Chunks);
             _runtime.Launch(Decode(stored.Format), new LaunchShape(chunks, shape.Heads, DecodeAttention.Threads), arguments);
         }
