@@ -7,7 +7,7 @@ using Palmyra.Gpu.Kernels;
 namespace Palmyra.Gpu;
 
 // The cache and attention over it. Attention without a cache puts keys and values into a scratch cache of one layer first, so that there is
-// one pair of kernels.
+// one set of kernels. Sequences of a handful of rows attend row by row, in 32-bit floats; more rows on tensor cores, unless products are exact.
 internal sealed partial class GpuBackend
 {
     private readonly GpuScratch _page;

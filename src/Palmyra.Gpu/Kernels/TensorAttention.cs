@@ -44,12 +44,13 @@ namespace Palmyra.Gpu.Kernels;
 // by 16 ascending, scaled down at each tile whose maximum is larger. So a row's bits depend on where tiles begin (its window, but not its batch)
 // and not on timing.
 //
-// Per tile and block, D numbers a head: 64·2·D·2·2 bytes of F16 keys and values read, 4·64·64·D operations; a warp 32·D/16 mma for scores and
-// values each (64 keys), 9·D/16 + ... ldmatrix, some 300 other instructions a lane.
+// Per tile of 64 keys, D numbers a head: a block reads 256·D bytes of an F16 cache (F32 512·D, Q8 128·D), mostly from the level-2 cache, for
+// 4·64·64·D operations; a warp makes D + 4 mma and 9·D/16 ldmatrix, a lane some 150 + D/2 other instructions, 96 more where the tile is masked and
+// 2·D where numbers are rounded.
 //
 // Nothing here has been timed, assembled by NVIDIA's assembler or run on a GPU. Registers by count, those that live at a time: scores and sums
 // of values 32 + 32 (heads of up to 64), 32 + 64 (128) or 16 + 128 (256); operands 12; maxima, sums, factors, places 16; and some 25 of ILGPU's
-// own: about 120, 150 and 200. To be tried on a device first: 128 queries a block, which halves what is converted; queries kept in registers for
+// own: about 120, 150 and 200 of 255. Shared memory: 24, 48 and 66 KB. To be tried on a device first: 128 queries a block, which halves what is converted; queries kept in registers for
 // heads of 64; a sum that is not scaled down where no maximum of the warp changed.
 internal static class TensorAttention
 {
@@ -119,7 +120,8 @@ internal static class TensorAttention
         for (int i = 0; i < Rows; i++)
         {
             int query = query0 + i;
-            float inverse = BringQuery<TTile>(qkv, ((long)(firstRow + query) * queryStride) + (Grid.IdxY * headDim), query, query < rows ? headDim : 0, steps, scale);
+            long from = ((long)(firstRow + query) * queryStride) + (Grid.IdxY * headDim);
+            float inverse = BringQuery<TTile>(qkv, from, query, query < rows ? headDim : 0, steps, scale);
             bool own = (lane >> 2) == (i & 7);
             factor = own && i < 8 ? inverse : factor;
             farFactor = own && i >= 8 ? inverse : farFactor;
@@ -164,6 +166,8 @@ internal static class TensorAttention
             bool isSeen = query0 < rows && first <= warpLast && warpFirst - (next - 1) < farthest;
             if (isSeen)
             {
+                // Lanes had different things to bring; ldmatrix and mma are for a whole warp.
+                Warp.Barrier();
                 TTile.ClearScores();
                 for (int step = 0; step < steps; step++)
                 {
@@ -196,6 +200,7 @@ internal static class TensorAttention
 
             if (isSeen)
             {
+                Warp.Barrier();
                 TTile.AddValues(turn, steps);
             }
         }

@@ -240,7 +240,10 @@ internal readonly struct MiddleHeads : IAttentionTile
     }
 }
 
-/// <summary>Heads of up to 256 numbers, 32 keys: with 64, a lane's scores and sums would be 160 registers, and three blocks would not fit a multiprocessor's memory.</summary>
+/// <summary>
+/// Heads of up to 256 numbers, 32 keys: with 64, a lane's scores and sums would be 160 registers, and a multiprocessor's shared memory would hold
+/// two blocks instead of three.
+/// </summary>
 internal readonly struct WideHeads : IAttentionTile
 {
     private const uint Sixteen = 16 * 256 * 2;
