@@ -16,7 +16,7 @@ namespace Palmyra.Gpu.Kernels;
 //                 rounded ones, by a product with ones: so weights sum to one, and it costs four operations a tile and no exchange
 // A key beyond 65,504, an infinity or a NaN (which 0 times makes NaN for queries that do not see it) cannot be told apart afterwards. So a block
 // that has met a key that is too large, or whose results are not all finite, does its queries over in 32-bit floats: PlainAttention. That is
-// slow and right, and no model of the families here comes near it.
+// slow and right; a model that others run in float16 does not meet it.
 //
 // Shared memory, dynamic, rows of Size halves (64, 128 or 256):
 //
@@ -41,8 +41,8 @@ namespace Palmyra.Gpu.Kernels;
 // tiles on the border of what is seen are masked.
 //
 // Order of additions: a score is the hardware's over 16 dimensions, then by 16 ascending. Sums over keys are the hardware's over 16 keys, then
-// by 16 ascending, scaled down at each tile whose maximum is larger. So a row's bits depend on where tiles begin (its window, but not its batch)
-// and not on timing.
+// by 16 ascending, scaled down at each tile whose maximum is larger. So a row's bits depend on where its sequence's new tokens begin, which with a
+// window says where tiles of keys do, but neither on its neighbours in the batch nor on timing.
 //
 // Per tile of 64 keys, D numbers a head: a block reads 256·D bytes of an F16 cache (F32 512·D, Q8 128·D), mostly from the level-2 cache, for
 // 4·64·64·D operations; a warp makes D + 4 mma and 9·D/16 ldmatrix, a lane some 150 + D/2 other instructions, 96 more where the tile is masked and
@@ -50,8 +50,8 @@ namespace Palmyra.Gpu.Kernels;
 //
 // Nothing here has been timed, assembled by NVIDIA's assembler or run on a GPU. Registers by count, those that live at a time: scores and sums
 // of values 32 + 32 (heads of up to 64), 32 + 64 (128) or 16 + 128 (256); operands 12; maxima, sums, factors, places 16; and some 25 of ILGPU's
-// own: about 120, 150 and 200 of 255. Shared memory: 24, 48 and 66 KB. To be tried on a device first: 128 queries a block, which halves what is converted; queries kept in registers for
-// heads of 64; a sum that is not scaled down where no maximum of the warp changed.
+// own: about 120, 150 and 200 of 255. Shared memory: 24, 48 and 66 KB, and 1.5. To be tried on a device first: 128 queries a block, which halves
+// what is converted; queries kept in registers for heads of 64; sums that are not scaled down where no maximum of the warp changed.
 internal static class TensorAttention
 {
     public const int Threads = 128;

@@ -3,7 +3,9 @@ using ILGPU.Runtime.Cuda;
 namespace Palmyra.Gpu.Kernels;
 
 /// <summary>What a block of <see cref="TensorAttention"/> holds at a time: how many numbers of a head at most, and how many keys.</summary>
-/// <remarks>Everything that names registers of its own number: a warp's scores and sums of values. <see cref="TensorAttentionText"/> says which.</remarks>
+/// <remarks>
+/// All that names a number of registers which depends on it: a warp's scores and sums of values. <see cref="TensorAttentionText"/> says which.
+/// </remarks>
 internal interface IAttentionTile
 {
     /// <summary>Numbers of a head, at most: the length of a row in shared memory.</summary>
