@@ -7,12 +7,18 @@ using Palmyra.Gpu.Kernels;
 namespace Palmyra.Gpu;
 
 // The cache and attention over it. Attention without a cache puts keys and values into a scratch cache of one layer first, so that there is
-// one pair of kernels.
+// one set of kernels. Sequences of a handful of rows attend row by row, in 32-bit floats; more rows on tensor cores, unless products are exact.
 internal sealed partial class GpuBackend
 {
     private readonly GpuScratch _page;
     private readonly GpuScratch _partials;
+
+    // Chunks of each row and head that have left their part: zero between launches.
+    private readonly GpuScratch _arrivals;
     private GpuKvCache? _uncached;
+
+    // Of a tile of the kernel for many rows.
+    private int Queries => Precision == GemmPrecision.Rounded ? TensorAttention.Queries : PrefillAttention.Queries;
 
     /// <inheritdoc/>
     public void StoreKeysValues(KvCache cache, int layer, Tensor qkv, PreparedBatch batch) =>
@@ -31,41 +37,36 @@ internal sealed partial class GpuBackend
             Store(Of(cache), layer, Of(qkv), prepared.Tokens, firstPages, pages);
         }
 
+        // Asked for in the first prompt already: to clear what is new would cut a decoding step in two.
+        long rowsAndHeads = (long)prepared.Tokens.Length * shape.Heads;
+        nint arrivals = _arrivals.Room(Math.Max(rowsAndHeads, 1) * sizeof(int));
         GpuKvCache stored = Of(cache);
         if (prepared.Tiles.Length > 0)
         {
+            (Delegate kernel, int threads, int shared) = Prefill(stored.Format, shape.HeadDim);
             KernelArguments arguments = default;
             arguments.AddFloats(Of(y));
             arguments.AddFloats(logSum is null ? null : Of(logSum));
             AddKeys(ref arguments, prepared.Tiles);
-            var grid = new LaunchShape(
-                prepared.Tiles.Length / 2, shape.Heads, PrefillAttention.Threads, PrefillAttention.SharedBytes(shape.HeadDim));
-            _runtime.Launch(Prefill(stored.Format), grid, arguments);
+            if (Precision == GemmPrecision.Rounded)
+            {
+                arguments.Add((long)stored.Numbers(layer));
+            }
+
+            _runtime.Launch(kernel, new LaunchShape(prepared.Tiles.Length / 2, shape.Heads, threads, shared), arguments);
         }
 
         if (prepared.Chunks.Length > 0)
         {
-            int chunks = prepared.Chunks.Length / 2;
-            bool split = chunks > prepared.SingleRows.Length / 3;
-            long room = split ? (long)chunks * shape.Heads * DecodeAttention.PartialPieces(shape.HeadDim) : 0;
-            nint partials = split ? _partials.Room(room * 16) : 0;
+            int chunks = prepared.Chunks.Length / DecodeAttention.ChunkFields;
+            long room = prepared.IsSplit ? (long)chunks * shape.Heads * DecodeAttention.PartialPieces(shape.HeadDim) : 0;
             KernelArguments arguments = default;
             arguments.AddFloats(Of(y));
             arguments.AddFloats(logSum is null ? null : Of(logSum));
-            arguments.AddView(partials, room);
+            arguments.AddView(prepared.IsSplit ? _partials.Room(room * 16) : 0, room);
+            arguments.AddView(arrivals, rowsAndHeads);
             AddKeys(ref arguments, prepared.Chunks);
             _runtime.Launch(Decode(stored.Format), new LaunchShape(chunks, shape.Heads, DecodeAttention.Threads), arguments);
-            if (split)
-            {
-                arguments = default;
-                arguments.AddFloats(Of(y));
-                arguments.AddFloats(logSum is null ? null : Of(logSum));
-                arguments.AddView(partials, room);
-                arguments.AddInts(prepared.SingleRows);
-                arguments.Add(shape.HeadDim).Add(Of(y).Stride).Add(logSum is null ? 0 : Of(logSum).Stride);
-                int threads = (DecodeAttention.PartialPieces(shape.HeadDim) + 30) / 32 * 32;
-                _runtime.Launch(DecodeAttention.Combine, new LaunchShape(prepared.SingleRows.Length / 3, shape.Heads, threads), arguments);
-            }
         }
 
         // What both kernels take after their own first parameters.
@@ -168,12 +169,25 @@ internal sealed partial class GpuBackend
         _ => Caching.StoreKeysValues<Q8Numbers, Word2>,
     };
 
-    private static Delegate Prefill(CacheFormat format) => format switch
+    // The kernel for many rows, its threads and its dynamic shared memory.
+    private (Delegate Kernel, int Threads, int SharedBytes) Prefill(CacheFormat format, int headDim)
     {
-        CacheFormat.F32 => PrefillAttention.Prefill<F32Numbers, Float4>,
-        CacheFormat.F16 => PrefillAttention.Prefill<F16Numbers, Word4>,
-        _ => PrefillAttention.Prefill<Q8Numbers, Word2>,
-    };
+        if (Precision == GemmPrecision.Rounded)
+        {
+            (Delegate onTensorCores, int shared) = headDim <= NarrowHeads.Size ? TensorAttention.Kernel<NarrowHeads>(format)
+                : headDim <= MiddleHeads.Size ? TensorAttention.Kernel<MiddleHeads>(format)
+                : TensorAttention.Kernel<WideHeads>(format);
+            return (onTensorCores, TensorAttention.Threads, shared);
+        }
+
+        Delegate kernel = format switch
+        {
+            CacheFormat.F32 => PrefillAttention.Prefill<F32Numbers, Float4>,
+            CacheFormat.F16 => PrefillAttention.Prefill<F16Numbers, Word4>,
+            _ => PrefillAttention.Prefill<Q8Numbers, Word2>,
+        };
+        return (kernel, PrefillAttention.Threads, PrefillAttention.SharedBytes(headDim));
+    }
 
     private static Delegate Decode(CacheFormat format) => format switch
     {

@@ -20,7 +20,7 @@ internal sealed partial class GpuBackend
     // before is the same room.
     private readonly List<int> _uploaded = [];
 
-    /// <summary>How exactly more than <see cref="Gemv.MostRows"/> rows are multiplied by weights of 16 bits and fewer.</summary>
+    /// <summary>How exactly more than <see cref="Gemv.MostRows"/> rows are multiplied by weights of 16 bits and fewer, and tiles of queries attend.</summary>
     public GemmPrecision Precision { get; init; } = GemmPrecision.Rounded;
 
     /// <summary>Logits that scoring holds at a time, 32 MiB unless a test wants many tiles.</summary>

@@ -37,6 +37,7 @@ internal sealed partial class GpuBackend : IBackend
         _indices = new GpuScratch(_runtime.Memory);
         _page = new GpuScratch(_runtime.Memory);
         _partials = new GpuScratch(_runtime.Memory);
+        _arrivals = new GpuScratch(_runtime.Memory, _runtime.Driver);
         _logits = new GpuScratch(_runtime.Memory);
         _rounded = new GpuScratch(_runtime.Memory);
         _lists = new GpuScratch(_runtime.Memory);
@@ -159,7 +160,7 @@ internal sealed partial class GpuBackend : IBackend
             piece.Dispose();
         }
 
-        GpuBatch prepared = reuse is GpuBatch same && same.Source == batch ? same : new GpuBatch(batch, _returned);
+        GpuBatch prepared = reuse is GpuBatch same && same.Source == batch ? same : new GpuBatch(batch, Queries, _returned);
         prepared.Prepare(_runtime);
         if (batch.Rows <= GpuBatch.MostStepRows)
         {

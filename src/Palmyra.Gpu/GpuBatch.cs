@@ -14,8 +14,9 @@ namespace Palmyra.Gpu;
 /// since device memory is for one thread.
 /// </remarks>
 /// <param name="source">The batch.</param>
+/// <param name="queries">Queries of a tile.</param>
 /// <param name="returned">Where the memory goes when this object is collected.</param>
-internal sealed class GpuBatch(Batch source, ConcurrentQueue<DevicePiece> returned) : PreparedBatch(source)
+internal sealed class GpuBatch(Batch source, int queries, ConcurrentQueue<DevicePiece> returned) : PreparedBatch(source)
 {
     /// <summary>Tokens of a page where attention has no cache and pages are numbered through.</summary>
     public const int ScratchPageSize = 64;
@@ -23,12 +24,9 @@ internal sealed class GpuBatch(Batch source, ConcurrentQueue<DevicePiece> return
     /// <summary>Rows of a batch whose launches may be recorded, at most.</summary>
     /// <remarks>
     /// In such a batch page lists and chunks have room for more than there are: their number is part of the launches' arguments, and
-    /// would change with every page or chunk that one of the sequences begins. Chunks too many hold no key.
+    /// would change with every page or chunk that one of the sequences begins. Chunks too many are nobody's.
     /// </remarks>
     public const int MostStepRows = 64;
-
-    // Beyond every token, so that a chunk has no key; far from where adding a chunk overflows.
-    private const int NoKey = 1 << 30;
 
     // New tokens of a sequence that still attend row by row: a tile's other queries would be empty.
     private const int MostSingleRows = 4;
@@ -67,14 +65,17 @@ internal sealed class GpuBatch(Batch source, ConcurrentQueue<DevicePiece> return
     /// <summary>All page lists.</summary>
     public Ints Pages { get; private set; }
 
-    /// <summary>First row and rows of each tile of <see cref="PrefillAttention.Queries"/> queries.</summary>
+    /// <summary>First row and rows of each tile of queries.</summary>
     public Ints Tiles { get; private set; }
 
-    /// <summary>Row and first key of each chunk of <see cref="DecodeAttention.Chunk"/> keys.</summary>
+    /// <summary>
+    /// <see cref="DecodeAttention.ChunkFields"/> for each chunk of <see cref="DecodeAttention.Chunk"/> keys: its row, its first key, the first of its
+    /// row's chunks and their number, 0 for a chunk too many.
+    /// </summary>
     public Ints Chunks { get; private set; }
 
-    /// <summary>Row, first chunk and chunks of each row that attends by itself.</summary>
-    public Ints SingleRows { get; private set; }
+    /// <summary>Whether a row has more than one chunk, or there are chunks too many.</summary>
+    public bool IsSplit { get; private set; }
 
     /// <summary>Pages needed where there is no cache.</summary>
     public int ScratchPages { get; private set; }
@@ -87,7 +88,7 @@ internal sealed class GpuBatch(Batch source, ConcurrentQueue<DevicePiece> return
     {
         (int tiles, int chunks, int singles, int pages) = Count();
         int rows = Source.Rows;
-        int total = (5 * rows) + pages + (2 * tiles) + (2 * chunks) + (3 * singles);
+        int total = (5 * rows) + pages + (2 * tiles) + (DecodeAttention.ChunkFields * chunks);
         if (_numbers.Length < total)
         {
             _numbers = new int[Math.Max(total, 2 * _numbers.Length)];
@@ -119,10 +120,9 @@ internal sealed class GpuBatch(Batch source, ConcurrentQueue<DevicePiece> return
         Pages = device;
         Span<int> tile = Cut(2 * tiles, ref used, out device);
         Tiles = device;
-        Span<int> chunk = Cut(2 * chunks, ref used, out device);
+        Span<int> chunk = Cut(DecodeAttention.ChunkFields * chunks, ref used, out device);
         Chunks = device;
-        Span<int> single = Cut(3 * singles, ref used, out device);
-        SingleRows = device;
+        IsSplit = chunks > singles;
 
         ScratchPages = 0;
         int page = 0;
@@ -140,18 +140,17 @@ internal sealed class GpuBatch(Batch source, ConcurrentQueue<DevicePiece> return
                 if (sequence.Count <= MostSingleRows)
                 {
                     int count = ChunksOf(sequence.Past + i);
-                    (single[0], single[1], single[2]) = (row, chunkCount, count);
-                    single = single[3..];
-                    chunkCount += count;
                     for (int c = 0; c < count; c++)
                     {
-                        (chunk[0], chunk[1]) = (row, c * DecodeAttention.Chunk);
-                        chunk = chunk[2..];
+                        (chunk[0], chunk[1], chunk[2], chunk[3]) = (row, c * DecodeAttention.Chunk, chunkCount, count);
+                        chunk = chunk[DecodeAttention.ChunkFields..];
                     }
+
+                    chunkCount += count;
                 }
-                else if (i % PrefillAttention.Queries == 0)
+                else if (i % queries == 0)
                 {
-                    (tile[0], tile[1]) = (row, Math.Min(PrefillAttention.Queries, sequence.Count - i));
+                    (tile[0], tile[1]) = (row, Math.Min(queries, sequence.Count - i));
                     tile = tile[2..];
                 }
             }
@@ -161,10 +160,7 @@ internal sealed class GpuBatch(Batch source, ConcurrentQueue<DevicePiece> return
         }
 
         lists[page..].Clear();
-        for (int i = 0; i < chunk.Length; i += 2)
-        {
-            (chunk[i], chunk[i + 1]) = (0, NoKey);
-        }
+        chunk.Clear();
 
         runtime.Driver.CopyIn(_memory!.Address, MemoryMarshal.AsBytes(_numbers.AsSpan(0, used)));
     }
@@ -186,7 +182,7 @@ internal sealed class GpuBatch(Batch source, ConcurrentQueue<DevicePiece> return
             pages += sequence.PageCount;
             if (sequence.Count > MostSingleRows)
             {
-                tiles += (sequence.Count + PrefillAttention.Queries - 1) / PrefillAttention.Queries;
+                tiles += (sequence.Count + queries - 1) / queries;
                 continue;
             }
 

@@ -8,7 +8,8 @@ public sealed record GpuOptions
 
     /// <summary>
     /// Whether products of many rows with narrow weights keep the inputs' 32 bits (as two 16-bit numbers each, at two or three times the work)
-    /// instead of rounding them to 16: for numbers that are compared with a reference's. Off by default.
+    /// instead of rounding them to 16, and attention of many rows computes in 32-bit floats instead of rounding queries, keys and values to halves:
+    /// for numbers that are compared with a reference's. Off by default.
     /// </summary>
     public bool ExactProducts { get; init; }
 }

@@ -3,11 +3,13 @@ using Palmyra.Gpu.Driver;
 namespace Palmyra.Gpu;
 
 /// <summary>Device memory that an operation uses while it runs and that is kept for the next time: it grows and never shrinks.</summary>
-internal sealed class GpuScratch(DeviceMemory memory)
+/// <param name="memory">Where it comes from.</param>
+/// <param name="clears">Sets it to zero whenever it is new; null if its content does not matter.</param>
+internal sealed class GpuScratch(DeviceMemory memory, IGpuDriver? clears = null)
 {
     private DevicePiece? _piece;
 
-    /// <summary>The address of at least so many bytes, their content undefined; valid until more are asked for.</summary>
+    /// <summary>The address of at least so many bytes, valid until more are asked for; their content is what was left there, zeros or undefined.</summary>
     public nint Room(long bytes)
     {
         if (_piece is null || _piece.Bytes < bytes)
@@ -16,6 +18,7 @@ internal sealed class GpuScratch(DeviceMemory memory)
             _piece?.Dispose();
             _piece = null;
             _piece = memory.Allocate(grown);
+            clears?.Clear(_piece.Address, _piece.Bytes);
         }
 
         return _piece.Address;

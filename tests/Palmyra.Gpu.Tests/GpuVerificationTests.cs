@@ -19,7 +19,8 @@ public sealed class GpuVerificationTests(ITestOutputHelper output)
         var driver = new PtxDriver();
         string path = Fixtures.Path($"models/{folder}");
         using LanguageModel model = LanguageModel.Open(
-            path, new LanguageModelOptions { Backend = new CheckedBackend(InterpretedGpu.Create(driver)), Format = MatrixFormat.F32 });
+            path,
+            new LanguageModelOptions { Backend = new CheckedBackend(InterpretedGpu.Create(driver, GemmPrecision.Exact)), Format = MatrixFormat.F32 });
         VerificationReport report = Verification.Run(model.Transformer, path);
         output.WriteLine($"{driver.Launches} launches");
         Assert.All(report.Sections, section => Assert.True(section.Passed, section.ToString()));

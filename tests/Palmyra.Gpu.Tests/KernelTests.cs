@@ -19,6 +19,8 @@ public sealed class KernelTests
         [typeof(F32Numbers), typeof(Float4)], [typeof(F16Numbers), typeof(Word4)], [typeof(Q8Numbers), typeof(Word2)],
     ];
 
+    private static readonly Type[] Tiles = [typeof(NarrowHeads), typeof(MiddleHeads), typeof(WideHeads)];
+
     [Fact]
     public void Kernels_compile_without_local_memory()
     {
@@ -42,7 +44,7 @@ public sealed class KernelTests
         from type in new[]
         {
             typeof(Activating), typeof(Normalizing), typeof(LookingUp), typeof(Rotating), typeof(Caching), typeof(Gemv), typeof(TiledLinear),
-            typeof(PrefillAttention), typeof(DecodeAttention), typeof(Scoring), typeof(Ranking),
+            typeof(PrefillAttention), typeof(TensorAttention), typeof(DecodeAttention), typeof(Scoring), typeof(Ranking),
         }
         from method in type.GetMethods(BindingFlags.Static | BindingFlags.Public | BindingFlags.DeclaredOnly)
         where method.ReturnType == typeof(void) && method.Name != nameof(Caching.Write)
@@ -57,6 +59,7 @@ public sealed class KernelTests
             [] => [method],
             ["TWeights"] => Weights.Select(weights => method.MakeGenericMethod(weights)),
             ["TWeights", "TRows"] => Weights.SelectMany(weights => Rows.Select(rows => method.MakeGenericMethod(weights, rows))),
+            ["TTile", _, _] => Tiles.SelectMany(tile => Numbers.Select(numbers => method.MakeGenericMethod([tile, .. numbers]))),
             _ => Numbers.Select(numbers => method.MakeGenericMethod(numbers)),
         };
     }

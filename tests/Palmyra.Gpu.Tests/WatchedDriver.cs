@@ -16,6 +16,12 @@ internal sealed class WatchedDriver : IGpuDriver
     /// <summary>The call to refuse next, once; null for none.</summary>
     public string? Refuse { get; set; }
 
+    /// <summary>Changes kernels before they are loaded; null for none.</summary>
+    public Func<PtxKernel, PtxKernel>? Edit { get; init; }
+
+    /// <summary>What does the work.</summary>
+    public PtxDriver Interpreter => _driver;
+
     /// <summary>Graphs not given back.</summary>
     public int Graphs { get; private set; }
 
@@ -57,7 +63,7 @@ internal sealed class WatchedDriver : IGpuDriver
         _driver.CopyWithin(destination, source, bytes);
     }
 
-    public GpuFunction Load(PtxKernel kernel) => _driver.Load(kernel);
+    public GpuFunction Load(PtxKernel kernel) => _driver.Load(Edit?.Invoke(kernel) ?? kernel);
 
     public void Launch(GpuFunction function, in LaunchShape shape, ReadOnlySpan<byte> arguments)
     {

@@ -141,7 +141,9 @@ public static class OpCases
         from pageSize in new[] { 0, 16, 48 }
         from format in pageSize == 0 ? [CacheFormat.F32] : Enum.GetValues<CacheFormat>()
         select new OpCase(
-            $"Attend {shape.Heads} heads of {shape.Dim}, window {window}, {(pageSize == 0 ? "no cache" : $"pages of {pageSize} {format}")}", Rounding,
+            $"Attend {shape.Heads} heads of {shape.Dim} scaled by {(window == 7 ? "1" : "0.3")}, window {window}, "
+            + $"{(pageSize == 0 ? "no cache" : $"pages of {pageSize} {format}")}",
+            Rounding,
             backend => Attend(backend, new AttentionShape(shape.Heads, shape.Dim, window == 7 ? 1 : 0.3f, window), pageSize, format));
 
     private static float[] Attend(IBackend backend, AttentionShape shape, int pageSize, CacheFormat format)

@@ -2,6 +2,7 @@ using Palmyra.Backends;
 using Palmyra.Evaluation.Replay;
 using Palmyra.Gpu.Bundle.Measuring;
 using Palmyra.Gpu.Bundle.Results;
+using Palmyra.Gpu.Kernels;
 
 namespace Palmyra.Gpu.Bundle.Parts;
 
@@ -39,7 +40,7 @@ internal static class FixtureRows
         try
         {
             using LanguageModel model = LanguageModel.Open(
-                path, new LanguageModelOptions { Backend = bench.Backend(bench.Open()), Format = MatrixFormat.F32 });
+                path, new LanguageModelOptions { Backend = bench.Backend(bench.Open(), GemmPrecision.Exact), Format = MatrixFormat.F32 });
             VerificationReport report = Verification.Run(model.Transformer, path);
             VerificationSection worst = report.Sections.MaxBy(section =>
                 section.LargestDifference == 0 ? 0 : double.IsNaN(section.LargestDifference) ? double.PositiveInfinity : section.LargestDifference / section.Bound)!;

@@ -31,7 +31,7 @@ internal static class LargeCases
 
     private static IEnumerable<OpCase> Attentions() =>
         from format in Enum.GetValues<CacheFormat>()
-        select new OpCase($"Attend 3 heads of 256, 700 tokens and one more {format}", 1e-12, backend =>
+        select new OpCase($"Attend 3 heads of 256 scaled by 0.0625, 700 tokens and one more {format}", 1e-12, backend =>
         {
             const int Tokens = 700, PageSize = 64;
             var shape = new AttentionShape(3, 256, 1 / 16f, 0);

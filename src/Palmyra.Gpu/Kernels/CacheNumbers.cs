@@ -10,6 +10,9 @@ internal interface ICacheNumbers<TPiece>
     /// <summary>Whether every head of a token has a scale.</summary>
     static abstract bool Scaled { get; }
 
+    /// <summary>Whether numbers are halves as they lie in memory.</summary>
+    static abstract bool IsHalf { get; }
+
     /// <summary>Reads eight numbers, not yet scaled.</summary>
     /// <param name="numbers">The cache's numbers.</param>
     /// <param name="eight">Which eight, counted from the first.</param>
@@ -22,6 +25,8 @@ internal interface ICacheNumbers<TPiece>
 internal readonly struct F32Numbers : ICacheNumbers<Float4>
 {
     public static bool Scaled => false;
+
+    public static bool IsHalf => false;
 
     public static Float8 Load(ArrayView<Float4> numbers, long eight) => new() { A = numbers[2 * eight], B = numbers[(2 * eight) + 1] };
 
@@ -37,6 +42,8 @@ internal readonly struct F16Numbers : ICacheNumbers<Word4>
     private const float Largest = 65504;
 
     public static bool Scaled => false;
+
+    public static bool IsHalf => true;
 
     public static Float8 Load(ArrayView<Word4> numbers, long eight) => Decoding.Halves(numbers[eight]);
 
@@ -64,6 +71,8 @@ internal readonly struct Q8Numbers : ICacheNumbers<Word2>
     private const float Shift = 12582912f;
 
     public static bool Scaled => true;
+
+    public static bool IsHalf => false;
 
     public static Float8 Load(ArrayView<Word2> numbers, long eight)
     {

@@ -3,12 +3,20 @@ using ILGPU;
 namespace Palmyra.Gpu.Kernels;
 
 // y = Σⱼ softmaxⱼ(scale·q·kⱼ)·vⱼ for single rows: a block takes one row, one head and one chunk of 128 keys, so that few rows with a long past
-// still fill the machine. Rows of more than one chunk leave maximum, sum and values of each chunk in scratch memory, and Combine adds them up.
+// still fill the machine. Chunks of a row that has more than one leave maximum, sum and values in scratch memory, and the last to do so, whichever
+// it is, adds all of them up.
+//
+// The last is found by counting. A block writes its part, and after a barrier its first thread makes what the block has written visible to the
+// device (membar.gl), adds 1 to the count of its row and head, and makes visible to the block what the blocks that counted before it have
+// written (membar.gl again, which also empties what the multiprocessor's own cache may hold of it); a barrier hands that on to the other threads
+// (PTX manual, "Memory Consistency Model": causality order). The block that finds all others counted is the last; it sets the count back to
+// zero, which the next launch finds. Counts are zero before the first one.
 //
 // Scores: eight lanes share a key, each every eighth piece of eight numbers, so a warp reads four keys in runs of 128 bytes (F16: 16 a lane);
 // a butterfly of three steps. Softmax: a key a thread. Values: eight dimensions a thread, as many groups of threads as the block has room for,
 // group g taking keys g, g + groups, ...; groups are added in order.
-// Additions: fixed by the shapes, the chunk's place among them; so a row's result does not depend on its neighbours in the batch.
+// Additions: fixed by the shapes; chunks are added in order, whichever block does it. So a row's result depends neither on its neighbours in the
+// batch nor on timing.
 // Bytes: every visible key and value once; per chunk and head 4·(numbers + 4) in scratch, written and read once.
 internal static class DecodeAttention
 {
@@ -20,18 +28,22 @@ internal static class DecodeAttention
     /// <summary>Numbers of a head, at most.</summary>
     public const int MostNumbers = 256;
 
+    /// <summary>Ints that say what a chunk is.</summary>
+    public const int ChunkFields = 4;
+
     private const int MostPieces = MostNumbers / 4;
 
     /// <summary>Fours of floats that a chunk leaves for each head.</summary>
     public static int PartialPieces(int headDim) => ((headDim + 7) / 8 * 2) + 1;
 
     /// <summary>
-    /// A chunk. Parameters are those of <see cref="PrefillAttention.Prefill"/>, but that blocks take (row, first key) from chunks, and leave
-    /// [chunk][head][values, then maximum and sum] in partials; an empty partials means that every row has one chunk, to be written to y.
+    /// The kernel: a block for a chunk and head. Parameters are those of <see cref="PrefillAttention.Prefill"/>, but that blocks take their row, first
+    /// key, first chunk of the row and number of its chunks (0 for none: the block does nothing) from chunks. Where a row has more than one,
+    /// partials is to have room for [chunk][head][values, then maximum and sum], and arrivals for a count of each row and head, all zero.
     /// </summary>
     public static void Decode<TNumbers, TPiece>(
-        ArrayView<float> y, ArrayView<float> logSum, ArrayView<Float4> partials, ArrayView<float> qkv, ArrayView<TPiece> numbers,
-        ArrayView<float> scales, ArrayView<int> chunks, ArrayView<int> tokens, ArrayView<int> firstPages, ArrayView<int> pages,
+        ArrayView<float> y, ArrayView<float> logSum, ArrayView<Float4> partials, ArrayView<int> arrivals, ArrayView<float> qkv,
+        ArrayView<TPiece> numbers, ArrayView<float> scales, ArrayView<int> chunks, ArrayView<int> tokens, ArrayView<int> firstPages, ArrayView<int> pages,
         int headDim, int pageSize, int window, float scale, int stride, int queryStride, int logStride)
         where TNumbers : struct, ICacheNumbers<TPiece>
         where TPiece : unmanaged
@@ -41,12 +53,20 @@ internal static class DecodeAttention
         ArrayView<float> scores = SharedMemory.Allocate<float>(Chunk);
         ArrayView<int> keyRows = SharedMemory.Allocate<int>(Chunk);
         ArrayView<float> shared = SharedMemory.Allocate<float>(Reducing.MostWarps);
+        ArrayView<int> isLast = SharedMemory.Allocate<int>(1);
         int thread = Group.IdxX;
         int head = Grid.IdxY;
         int eights = (headDim + 7) >> 3;
         int pieces = 2 * eights;
-        int row = chunks[2 * Grid.IdxX];
-        int first = chunks[(2 * Grid.IdxX) + 1];
+        int row = chunks[ChunkFields * Grid.IdxX];
+        int first = chunks[(ChunkFields * Grid.IdxX) + 1];
+        int firstChunk = chunks[(ChunkFields * Grid.IdxX) + 2];
+        int count = chunks[(ChunkFields * Grid.IdxX) + 3];
+        if (count == 0)
+        {
+            return;
+        }
+
         int token = tokens[row];
         int last = IntrinsicMath.Min(token, first + Chunk - 1);
         first = window > 0 ? IntrinsicMath.Max(first, token - window + 1) : first;
@@ -132,7 +152,11 @@ internal static class DecodeAttention
                 total += sums[(i * pieces) + thread];
             }
 
-            if (partials.Length > 0)
+            if (count == 1)
+            {
+                Write(y, logSum, total, max, sum, row, head, headDim, stride, logStride);
+            }
+            else
             {
                 long at = (((long)Grid.IdxX * Grid.DimY) + head) * (pieces + 1);
                 partials[at + thread] = total;
@@ -141,52 +165,60 @@ internal static class DecodeAttention
                     partials[at + pieces] = new Float4 { X = max, Y = sum };
                 }
             }
-            else
+        }
+
+        // The same in all of the block's threads, as everything is that comes from its chunk.
+        if (count == 1)
+        {
+            return;
+        }
+
+        Group.Barrier();
+        if (thread == 0)
+        {
+            MemoryFence.DeviceLevel();
+            int before = Atomic.Add(ref arrivals[((long)row * Grid.DimY) + head], 1);
+            MemoryFence.DeviceLevel();
+            isLast[0] = before == count - 1 ? 1 : 0;
+            if (before == count - 1)
             {
-                Write(y, logSum, total, max, sum, row, head, headDim, stride, logStride);
+                arrivals[((long)row * Grid.DimY) + head] = 0;
             }
+        }
+
+        Group.Barrier();
+        if (isLast[0] == 1 && thread < pieces)
+        {
+            AddUp(y, logSum, partials, firstChunk, count, row, head, headDim, stride, logStride);
         }
     }
 
-    /// <summary>Adds up the chunks of a row: a block for a row and head.</summary>
-    /// <param name="y">Results.</param>
-    /// <param name="logSum">Receives max + ln Σ; may be empty.</param>
-    /// <param name="partials">What <see cref="Decode"/> left.</param>
-    /// <param name="rows">Three for each block: its row, its first chunk and the number of its chunks.</param>
-    /// <param name="headDim">Numbers of a head.</param>
-    /// <param name="stride">From a row of y to the next.</param>
-    /// <param name="logStride">From a row of logSum to the next.</param>
-    public static void Combine(
-        ArrayView<float> y, ArrayView<float> logSum, ArrayView<Float4> partials, ArrayView<int> rows, int headDim, int stride, int logStride)
+    // Adds up the chunks of a row: four numbers a thread.
+    private static void AddUp(
+        ArrayView<float> y, ArrayView<float> logSum, ArrayView<Float4> partials, int firstChunk, int count, int row, int head, int headDim, int stride,
+        int logStride)
     {
-        int thread = Group.IdxX;
-        int head = Grid.IdxY;
         int pieces = PartialPieces(headDim) - 1;
-        int row = rows[3 * Grid.IdxX];
-        int chunks = rows[(3 * Grid.IdxX) + 2];
-        long first = (((long)rows[(3 * Grid.IdxX) + 1] * Grid.DimY) + head) * (pieces + 1);
+        long first = (((long)firstChunk * Grid.DimY) + head) * (pieces + 1);
         long step = (long)Grid.DimY * (pieces + 1);
-        if (thread < pieces)
+        float max = float.NegativeInfinity;
+        for (int chunk = 0; chunk < count; chunk++)
         {
-            float max = float.NegativeInfinity;
-            for (int chunk = 0; chunk < chunks; chunk++)
-            {
-                max = MathF.Max(max, partials[first + (chunk * step) + pieces].X);
-            }
-
-            float sum = 0;
-            Float4 total = default;
-            for (int chunk = 0; chunk < chunks; chunk++)
-            {
-                long at = first + (chunk * step);
-                Float4 facts = partials[at + pieces];
-                float weight = Elementary.ExpOfNegative(facts.X - max);
-                sum = (facts.Y * weight) + sum;
-                total = Float4.MultiplyAdd(partials[at + thread], weight, total);
-            }
-
-            Write(y, logSum, total, max, sum, row, head, headDim, stride, logStride);
+            max = MathF.Max(max, partials[first + (chunk * step) + pieces].X);
         }
+
+        float sum = 0;
+        Float4 total = default;
+        for (int chunk = 0; chunk < count; chunk++)
+        {
+            long at = first + (chunk * step);
+            Float4 facts = partials[at + pieces];
+            float weight = Elementary.ExpOfNegative(facts.X - max);
+            sum = (facts.Y * weight) + sum;
+            total = Float4.MultiplyAdd(partials[at + Group.IdxX], weight, total);
+        }
+
+        Write(y, logSum, total, max, sum, row, head, headDim, stride, logStride);
     }
 
     private static void Write(

@@ -2,8 +2,9 @@ using ILGPU;
 
 namespace Palmyra.Gpu.Kernels;
 
-// y = Σⱼ softmaxⱼ(scale·q·kⱼ)·vⱼ for sequences with several new tokens: sixteen queries of one sequence and head a block, keys in tiles of 32,
-// the softmax online (Milakov and Gimelshein, arXiv:1805.02867), so nothing is kept per query and key.
+// y = Σⱼ softmaxⱼ(scale·q·kⱼ)·vⱼ for sequences with several new tokens, in 32-bit floats: where products are exact (GemmPrecision.Exact).
+// TensorAttention is what runs otherwise, and this is what it is to come close to. Sixteen queries of one sequence and head a block, keys in tiles
+// of 32, the softmax online (Milakov and Gimelshein, arXiv:1805.02867), so nothing is kept per query and key.
 //
 // Four warps, each four of the queries. Per tile: (1) the tile's keys go to shared memory as floats; (2) lane j takes key j and makes its
 // products with the warp's four queries, sixteen multiply-adds for five loads of 16 bytes; (3) maxima and sums over the lanes, the sums so far

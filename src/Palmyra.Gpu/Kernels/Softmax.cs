@@ -9,10 +9,10 @@ internal struct Softmax
     /// <summary>exp(score − max) of the lane's latest key.</summary>
     public float Chance;
 
-    /// <summary>Σ chance·value for dimensions 4·lane and the three after it.</summary>
+    /// <summary>Σ chance·value for four of the lane's dimensions.</summary>
     public Float4 Near;
 
-    /// <summary>The same, 128 dimensions on.</summary>
+    /// <summary>The same for the other four.</summary>
     public Float4 Far;
 
     public static Softmax Empty => new() { Max = float.NegativeInfinity };
