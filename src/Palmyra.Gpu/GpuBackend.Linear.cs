@@ -12,6 +12,9 @@ internal sealed partial class GpuBackend
     // Rows whose logits are made at a time; they share each reading of the head.
     private const int ScoreRows = 256;
 
+    // What tiles of the vocabulary are a multiple of, the last but for its own width.
+    private const int ScoreTile = 64;
+
     private readonly GpuScratch _logits;
     private readonly GpuScratch _rounded;
     private readonly GpuScratch _indices;
@@ -57,7 +60,7 @@ internal sealed partial class GpuBackend
             return;
         }
 
-        int tile = Math.Min(GpuTensor.StrideOf(head.Rows), Math.Max(TiledLinear.Tile, MostLogits / most / TiledLinear.Tile * TiledLinear.Tile));
+        int tile = Math.Min(GpuTensor.StrideOf(head.Rows), Math.Max(ScoreTile, MostLogits / most / ScoreTile * ScoreTile));
         nint scratch = _logits.Room((((long)most * tile) + (4L * most)) * sizeof(float));
         nint states = scratch + (nint)((long)most * tile * sizeof(float));
         GpuBatch.Ints ids = Upload(targets);
@@ -171,16 +174,31 @@ internal sealed partial class GpuBackend
 
     private void MultiplyInTiles(in Product product)
     {
+        if (TiledLinear.IsLarge(product.Rows, product.Outputs, _runtime.Driver.Device.Multiprocessors))
+        {
+            MultiplyInTiles<LargeFloatTile>(product);
+        }
+        else
+        {
+            MultiplyInTiles<SmallFloatTile>(product);
+        }
+    }
+
+    private void MultiplyInTiles<TTile>(in Product product)
+        where TTile : struct, IFloatTile<TTile>
+    {
         KernelArguments arguments = default;
         arguments.AddView(product.Y, product.YLength);
-        arguments.AddView(product.XAddress, (long)product.Rows * product.X.Stride / 4);
-        arguments.AddView(product.WeightsAddress, (long)product.Outputs * product.Weights.Stride / 4);
+        arguments.Add((long)product.XAddress).Add((long)product.WeightsAddress);
         arguments.AddView(product.Bias, product.Bias == 0 ? 0 : product.Outputs);
         arguments.AddView(product.Residual, product.Residual == 0 ? 0 : product.YLength);
         arguments.Add(product.Rows).Add(product.Outputs).Add(product.X.Stride / 4).Add(product.Stride).Add((int)product.Activation);
         var grid = new LaunchShape(
-            (product.Outputs + TiledLinear.Tile - 1) / TiledLinear.Tile, (product.Rows + TiledLinear.Tile - 1) / TiledLinear.Tile, TiledLinear.Threads);
-        _runtime.Launch(TiledLinear.LinearTiles, grid, arguments);
+            GemmPlan.Ceiling(product.Rows, TTile.Side),
+            GemmPlan.Ceiling(product.Outputs, TTile.Side),
+            TTile.Threads * TTile.Threads,
+            TiledLinear.SharedBytes<TTile>());
+        _runtime.Launch(TiledLinear.LinearTiles<TTile>, grid, arguments);
     }
 
     private void MultiplyOnTensorCores(in Product product)

@@ -56,6 +56,7 @@ public sealed class KernelTests
         {
             [] => [method],
             ["TWeights"] => Weights.Select(weights => method.MakeGenericMethod(weights)),
+            ["TTile"] => new[] { typeof(SmallFloatTile), typeof(LargeFloatTile) }.Select(tile => method.MakeGenericMethod(tile)),
             ["TWeights", "TRows"] => Weights.SelectMany(weights => Rows.Select(rows => method.MakeGenericMethod(weights, rows))),
             _ => Numbers.Select(numbers => method.MakeGenericMethod(numbers)),
         };
