@@ -17,13 +17,14 @@ internal sealed partial class GpuBackend
 
     private readonly GpuScratch _logits;
     private readonly GpuScratch _rounded;
+    private readonly GpuScratch _sums;
     private readonly GpuScratch _indices;
 
     // What _indices holds: decoding asks for rows 0, 1, 2, ... each time, and a copy would cut its step in two. Room for no more than was asked for
     // before is the same room.
     private readonly List<int> _uploaded = [];
 
-    /// <summary>How exactly more than <see cref="Gemv.MostRows"/> rows are multiplied by weights of 16 bits and fewer.</summary>
+    /// <summary>How exactly more than <see cref="GemmPlan.MostGemvRows"/> rows are multiplied by weights of 16 bits and fewer.</summary>
     public GemmPrecision Precision { get; init; } = GemmPrecision.Rounded;
 
     /// <summary>Logits that scoring holds at a time, 32 MiB unless a test wants many tiles.</summary>
@@ -78,6 +79,7 @@ internal sealed partial class GpuBackend
                     X = input,
                     FirstRow = row,
                     Rows = rows,
+                    IsRounded = first > 0,
                     Weights = Of(head),
                     FirstOutput = first,
                     Outputs = count,
@@ -114,6 +116,9 @@ internal sealed partial class GpuBackend
 
         public required int Rows { get; init; }
 
+        /// <summary>Whether the product before was of the same rows, so that tensor cores find them rounded.</summary>
+        public bool IsRounded { get; init; }
+
         public required GpuMatrix Weights { get; init; }
 
         public int FirstOutput { get; init; }
@@ -139,7 +144,7 @@ internal sealed partial class GpuBackend
             return;
         }
 
-        if (product.Rows <= Gemv.MostRows)
+        if (product.Rows <= GemmPlan.MostGemvRows(product.Weights.Format))
         {
             MultiplyFewRows(product);
         }
@@ -210,8 +215,6 @@ internal sealed partial class GpuBackend
         {
             Y = product.Y,
             YStride = product.Stride,
-            X = product.XAddress,
-            XStride = product.X.Stride,
             W = product.WeightsAddress,
             Scales = weights.ScalesAddress + (product.FirstOutput * (nint)weights.ScaleStride * sizeof(ushort)),
             ScaleStride = weights.ScaleStride,
@@ -219,11 +222,18 @@ internal sealed partial class GpuBackend
             Residual = product.Residual,
             Activation = product.Activation,
         };
-        Gemm.Launch(_runtime.Launch, shape, operands, plan, _rounded.Room(plan.ScratchBytes));
+        nint rounded = _rounded.Room(plan.RoundedBytes);
+        if (!product.IsRounded)
+        {
+            Gemm.Round(_runtime.Launch, shape, product.XAddress, product.X.Stride, rounded);
+        }
+
+        Gemm.Multiply(_runtime.Launch, shape, operands, plan, rounded, plan.Splits == 1 ? 0 : _sums.Room(plan.SumsBytes));
     }
 
     private static Delegate FewRows(MatrixFormat format, int rows) => format switch
     {
+        MatrixFormat.F32 when rows > 8 => Gemv.Linear<F32Weights, Pair<Pair<Pair<Pair<OneRow>>>>>,
         MatrixFormat.F32 => FewRows<F32Weights>(rows),
         MatrixFormat.F16 => FewRows<F16Weights>(rows),
         MatrixFormat.BF16 => FewRows<BF16Weights>(rows),
@@ -237,8 +247,7 @@ internal sealed partial class GpuBackend
             1 => Gemv.Linear<TWeights, OneRow>,
             2 => Gemv.Linear<TWeights, Pair<OneRow>>,
             <= 4 => Gemv.Linear<TWeights, Pair<Pair<OneRow>>>,
-            <= 8 => Gemv.Linear<TWeights, Pair<Pair<Pair<OneRow>>>>,
-            _ => Gemv.Linear<TWeights, Pair<Pair<Pair<Pair<OneRow>>>>>,
+            _ => Gemv.Linear<TWeights, Pair<Pair<Pair<OneRow>>>>,
         };
 
     private GpuBatch.Ints Upload(ReadOnlySpan<int> indices)

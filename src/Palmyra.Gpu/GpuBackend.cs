@@ -36,6 +36,7 @@ internal sealed partial class GpuBackend : IBackend
         _partials = new GpuScratch(_runtime.Memory);
         _logits = new GpuScratch(_runtime.Memory);
         _rounded = new GpuScratch(_runtime.Memory);
+        _sums = new GpuScratch(_runtime.Memory);
         GpuDevice device = driver.Device;
         Description = $"gpu ({device.Name}, sm_{device.Major}{device.Minor})";
     }

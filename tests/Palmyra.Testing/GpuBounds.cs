@@ -1,4 +1,5 @@
 using System.Globalization;
+using Palmyra.Backends;
 using Palmyra.Gpu.Kernels;
 
 namespace Palmyra.Testing;
@@ -6,11 +7,17 @@ namespace Palmyra.Testing;
 /// <summary>How far the GPU backend may be from the reference in a case of <see cref="OpCases"/>.</summary>
 internal static class GpuBounds
 {
-    /// <summary>Whether a case multiplies on tensor cores: more than <see cref="Gemv.MostRows"/> rows with narrow weights.</summary>
+    /// <summary>Whether a case multiplies on tensor cores: more than <see cref="GemmPlan.MostGemvRows"/> rows with narrow weights.</summary>
     public static bool IsOnTensorCores(OpCase test)
     {
         string[] words = test.Name.Split(' ');
-        return words[0] is "Linear" or "Score" && int.Parse(words[1], CultureInfo.InvariantCulture) > Gemv.MostRows && !words.Contains("F32");
+        if (words[0] is not ("Linear" or "Score"))
+        {
+            return false;
+        }
+
+        MatrixFormat format = Enum.GetValues<MatrixFormat>().Single(format => words.Contains($"{format}"));
+        return format != MatrixFormat.F32 && int.Parse(words[1], CultureInfo.InvariantCulture) > GemmPlan.MostGemvRows(format);
     }
 
     /// <summary>The largest normalised squared error allowed.</summary>
