@@ -29,12 +29,12 @@ internal readonly record struct GemmPlan(int TileRows, int TileOutputs, int Spli
     /// <summary>Rows up to which <see cref="Gemv"/> makes a product, and beyond which tensor cores do, or <see cref="TiledLinear"/> of F32.</summary>
     /// <remarks>
     /// <para>Counted for 1,024 weights on a multiprocessor that gets 21 bytes a cycle and issues four instructions in one. The memory takes 197 cycles
-    /// (F32), 98 (16 bits), 52 (Q8), 28 (Q4). Gemv issues 34 instructions a row (32 multiply-adds and two loads) and, of Q8 and Q4, some 70 that
-    /// widen; its variants have 1, 2, 4, 8 and 16 rows, present or not. Cycles: </para>
+    /// (F32), 98 (16 bits), 52 (Q8), 28 (Q4). Gemv issues 34 instructions a row (32 multiply-adds and two loads) and to widen 32 (16 bits) or
+    /// some 70 (Q8, Q4); its variants have 1, 2, 4, 8 and 16 rows, present or not. Cycles:</para>
     /// <code>
     ///           4 rows   8   16      memory
     /// F32         34     68  136        197
-    /// 16 bits     38     72  140         98
+    /// 16 bits     42     76  144         98
     /// Q8          52     86  154         52
     /// Q4          52     86  154         28
     /// </code>
