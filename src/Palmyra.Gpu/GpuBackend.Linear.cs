@@ -12,15 +12,21 @@ internal sealed partial class GpuBackend
     // Rows whose logits are made at a time; they share each reading of the head.
     private const int ScoreRows = 256;
 
+    // What tiles of the vocabulary are a multiple of, the last but for its own width.
+    private const int ScoreTile = 64;
+
     private readonly GpuScratch _logits;
     private readonly GpuScratch _rounded;
+    private readonly GpuScratch _sums;
     private readonly GpuScratch _indices;
 
     // What _indices holds: decoding asks for rows 0, 1, 2, ... each time, and a copy would cut its step in two. Room for no more than was asked for
     // before is the same room.
     private readonly List<int> _uploaded = [];
 
-    /// <summary>How exactly more than <see cref="Gemv.MostRows"/> rows are multiplied by weights of 16 bits and fewer, and tiles of queries attend.</summary>
+    /// <summary>
+    /// How exactly more than <see cref="GemmPlan.MostGemvRows"/> rows are multiplied by weights of 16 bits and fewer, and tiles of queries attend.
+    /// </summary>
     public GemmPrecision Precision { get; init; } = GemmPrecision.Rounded;
 
     /// <summary>Logits that scoring holds at a time, 32 MiB unless a test wants many tiles.</summary>
@@ -57,7 +63,7 @@ internal sealed partial class GpuBackend
             return;
         }
 
-        int tile = Math.Min(GpuTensor.StrideOf(head.Rows), Math.Max(TiledLinear.Tile, MostLogits / most / TiledLinear.Tile * TiledLinear.Tile));
+        int tile = Math.Min(GpuTensor.StrideOf(head.Rows), Math.Max(ScoreTile, MostLogits / most / ScoreTile * ScoreTile));
         nint scratch = _logits.Room((((long)most * tile) + (4L * most)) * sizeof(float));
         nint states = scratch + (nint)((long)most * tile * sizeof(float));
         GpuBatch.Ints ids = Upload(targets);
@@ -75,6 +81,7 @@ internal sealed partial class GpuBackend
                     X = input,
                     FirstRow = row,
                     Rows = rows,
+                    IsRounded = first > 0,
                     Weights = Of(head),
                     FirstOutput = first,
                     Outputs = count,
@@ -111,6 +118,9 @@ internal sealed partial class GpuBackend
 
         public required int Rows { get; init; }
 
+        /// <summary>Whether the product before was of the same rows, so that tensor cores find them rounded.</summary>
+        public bool IsRounded { get; init; }
+
         public required GpuMatrix Weights { get; init; }
 
         public int FirstOutput { get; init; }
@@ -136,7 +146,7 @@ internal sealed partial class GpuBackend
             return;
         }
 
-        if (product.Rows <= Gemv.MostRows)
+        if (product.Rows <= GemmPlan.MostGemvRows(product.Weights.Format))
         {
             MultiplyFewRows(product);
         }
@@ -171,16 +181,31 @@ internal sealed partial class GpuBackend
 
     private void MultiplyInTiles(in Product product)
     {
+        if (TiledLinear.IsLarge(product.Rows, product.Outputs, _runtime.Driver.Device.Multiprocessors))
+        {
+            MultiplyInTiles<LargeFloatTile>(product);
+        }
+        else
+        {
+            MultiplyInTiles<SmallFloatTile>(product);
+        }
+    }
+
+    private void MultiplyInTiles<TTile>(in Product product)
+        where TTile : struct, IFloatTile<TTile>
+    {
         KernelArguments arguments = default;
         arguments.AddView(product.Y, product.YLength);
-        arguments.AddView(product.XAddress, (long)product.Rows * product.X.Stride / 4);
-        arguments.AddView(product.WeightsAddress, (long)product.Outputs * product.Weights.Stride / 4);
+        arguments.Add((long)product.XAddress).Add((long)product.WeightsAddress);
         arguments.AddView(product.Bias, product.Bias == 0 ? 0 : product.Outputs);
         arguments.AddView(product.Residual, product.Residual == 0 ? 0 : product.YLength);
         arguments.Add(product.Rows).Add(product.Outputs).Add(product.X.Stride / 4).Add(product.Stride).Add((int)product.Activation);
         var grid = new LaunchShape(
-            (product.Outputs + TiledLinear.Tile - 1) / TiledLinear.Tile, (product.Rows + TiledLinear.Tile - 1) / TiledLinear.Tile, TiledLinear.Threads);
-        _runtime.Launch(TiledLinear.LinearTiles, grid, arguments);
+            GemmPlan.Ceiling(product.Rows, TTile.Side),
+            GemmPlan.Ceiling(product.Outputs, TTile.Side),
+            TTile.Threads * TTile.Threads,
+            TiledLinear.SharedBytes<TTile>());
+        _runtime.Launch(TiledLinear.LinearTiles<TTile>, grid, arguments);
     }
 
     private void MultiplyOnTensorCores(in Product product)
@@ -192,8 +217,6 @@ internal sealed partial class GpuBackend
         {
             Y = product.Y,
             YStride = product.Stride,
-            X = product.XAddress,
-            XStride = product.X.Stride,
             W = product.WeightsAddress,
             Scales = weights.ScalesAddress + (product.FirstOutput * (nint)weights.ScaleStride * sizeof(ushort)),
             ScaleStride = weights.ScaleStride,
@@ -201,11 +224,18 @@ internal sealed partial class GpuBackend
             Residual = product.Residual,
             Activation = product.Activation,
         };
-        Gemm.Launch(_runtime.Launch, shape, operands, plan, _rounded.Room(plan.ScratchBytes));
+        nint rounded = _rounded.Room(plan.RoundedBytes);
+        if (!product.IsRounded)
+        {
+            Gemm.Round(_runtime.Launch, shape, product.XAddress, product.X.Stride, rounded);
+        }
+
+        Gemm.Multiply(_runtime.Launch, shape, operands, plan, rounded, plan.Splits == 1 ? 0 : _sums.Room(plan.SumsBytes));
     }
 
     private static Delegate FewRows(MatrixFormat format, int rows) => format switch
     {
+        MatrixFormat.F32 when rows > 8 => Gemv.Linear<F32Weights, Pair<Pair<Pair<Pair<OneRow>>>>>,
         MatrixFormat.F32 => FewRows<F32Weights>(rows),
         MatrixFormat.F16 => FewRows<F16Weights>(rows),
         MatrixFormat.BF16 => FewRows<BF16Weights>(rows),
@@ -219,8 +249,7 @@ internal sealed partial class GpuBackend
             1 => Gemv.Linear<TWeights, OneRow>,
             2 => Gemv.Linear<TWeights, Pair<OneRow>>,
             <= 4 => Gemv.Linear<TWeights, Pair<Pair<OneRow>>>,
-            <= 8 => Gemv.Linear<TWeights, Pair<Pair<Pair<OneRow>>>>,
-            _ => Gemv.Linear<TWeights, Pair<Pair<Pair<Pair<OneRow>>>>>,
+            _ => Gemv.Linear<TWeights, Pair<Pair<Pair<OneRow>>>>,
         };
 
     private GpuBatch.Ints Upload(ReadOnlySpan<int> indices)

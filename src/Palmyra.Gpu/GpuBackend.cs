@@ -40,6 +40,7 @@ internal sealed partial class GpuBackend : IBackend
         _arrivals = new GpuScratch(_runtime.Memory, _runtime.Driver);
         _logits = new GpuScratch(_runtime.Memory);
         _rounded = new GpuScratch(_runtime.Memory);
+        _sums = new GpuScratch(_runtime.Memory);
         _lists = new GpuScratch(_runtime.Memory);
         GpuDevice device = driver.Device;
         Description = $"gpu ({device.Name}, sm_{device.Major}{device.Minor})";

@@ -32,6 +32,9 @@ internal sealed class GpuMatrix : Matrix
     /// <summary>Bytes of rows that are converted at a time.</summary>
     private const int BlockBytes = 8 << 20;
 
+    /// <summary>Rows that a thread converts together.</summary>
+    private const int PanelRows = PanelLayout.PanelRows;
+
     private readonly IGpuDriver _driver;
     private readonly DevicePiece _memory;
     private readonly long _scalesOffset;
@@ -130,14 +133,14 @@ internal sealed class GpuMatrix : Matrix
         long panelBytes = PanelLayout.PanelBytes(Format, Cols);
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, PanelLayout.Bytes(Format, Rows, Cols) - destination.Length);
-        var numbers = new byte[PanelLayout.PanelRows * RowBytes];
-        var scales = new ushort[PanelLayout.PanelRows * ScaleStride];
+        var numbers = new byte[PanelRows * RowBytes];
+        var scales = new ushort[PanelRows * ScaleStride];
         var bytes = new byte[panelBytes];
         while (!destination.IsEmpty)
         {
             (long panel, long skipped) = Math.DivRem(offset, panelBytes);
-            int first = (int)panel * PanelLayout.PanelRows;
-            int rows = Math.Min(PanelLayout.PanelRows, Rows - first);
+            int first = (int)panel * PanelRows;
+            int rows = Math.Min(PanelRows, Rows - first);
             Fetch(first, rows, numbers, scales);
             MakePanel(numbers, scales, rows, bytes);
             int count = (int)Math.Min(panelBytes - skipped, destination.Length);
@@ -176,46 +179,55 @@ internal sealed class GpuMatrix : Matrix
 
     private void LoadFloats(WeightView weight)
     {
-        const int Together = PanelLayout.PanelRows;
-        int most = Math.Min(Rows, Math.Max(1, BlockBytes / RowBytes / Together) * Together);
-        var stored = new byte[most * RowBytes];
-        for (int first = 0; first < Rows; first += most)
+        int most = Math.Min(Rows, Math.Max(1, BlockBytes / RowBytes / PanelRows) * PanelRows);
+        byte[] converted = [];
+        for (int first = 0; first < Rows;)
         {
-            int count = Math.Min(most, Rows - first);
-            Parallel.For(
-                0,
-                (count + Together - 1) / Together,
-                () => new float[(Together + 1) * Cols],
-                (panel, _, values) =>
-                {
-                    int row = panel * Together;
-                    int rows = Math.Min(Together, count - row);
-                    CopyRows(weight, first + row, rows, values);
-                    for (int i = 0; i < rows; i++)
-                    {
-                        Encode(weight, RowOf(weight, values, i), stored.AsSpan((row + i) * RowBytes, RowBytes));
-                    }
+            // What lies in the file as it shall lie here goes from there to the driver's pinned memory.
+            ReadOnlySpan<byte> stored = Cols == Stride ? weight.StoredRows(first, most, Format) : default;
+            int count = stored.IsEmpty ? Math.Min(most, Rows - first) : stored.Length / RowBytes;
+            if (stored.IsEmpty)
+            {
+                converted = converted.Length > 0 ? converted : new byte[most * RowBytes];
+                Convert(weight, first, count, converted);
+                stored = converted.AsSpan(0, count * RowBytes);
+            }
 
-                    return values;
-                },
-                _ => { });
-            _driver.CopyIn(Address + (first * (nint)RowBytes), stored.AsSpan(0, count * RowBytes));
+            _driver.CopyIn(Address + (first * (nint)RowBytes), stored);
+            first += count;
         }
     }
 
-    private void CopyRows(WeightView weight, int first, int count, Span<float> values)
+    private void Convert(WeightView weight, int first, int count, byte[] stored)
     {
-        if (weight.IsTransposed)
-        {
-            weight.CopyPanel(first, count, PanelLayout.PanelRows, values);
-        }
-        else
-        {
-            weight.CopyRows(first, count, values);
-        }
+        Parallel.For(
+            0,
+            (count + PanelRows - 1) / PanelRows,
+            () => new float[(PanelRows + 1) * Cols],
+            (panel, _, values) =>
+            {
+                int row = panel * PanelRows;
+                int rows = Math.Min(PanelRows, count - row);
+                if (weight.IsTransposed)
+                {
+                    weight.CopyPanel(first + row, rows, PanelRows, values);
+                }
+                else
+                {
+                    weight.CopyRows(first + row, rows, values);
+                }
+
+                for (int i = 0; i < rows; i++)
+                {
+                    Encode(weight, RowOf(weight, values, i), stored.AsSpan((row + i) * RowBytes, RowBytes));
+                }
+
+                return values;
+            },
+            _ => { });
     }
 
-    /// <summary>One of the rows that <see cref="CopyRows"/> brought; turned, it takes the room behind them.</summary>
+    /// <summary>One of the rows that were read; turned, it takes the room behind them.</summary>
     private ReadOnlySpan<float> RowOf(WeightView weight, Span<float> values, int row)
     {
         if (!weight.IsTransposed)
@@ -223,10 +235,10 @@ internal sealed class GpuMatrix : Matrix
             return values.Slice(row * Cols, Cols);
         }
 
-        Span<float> turned = values[(PanelLayout.PanelRows * Cols)..];
+        Span<float> turned = values[(PanelRows * Cols)..];
         for (int k = 0; k < turned.Length; k++)
         {
-            turned[k] = values[(k * PanelLayout.PanelRows) + row];
+            turned[k] = values[(k * PanelRows) + row];
         }
 
         return turned;
@@ -235,7 +247,6 @@ internal sealed class GpuMatrix : Matrix
     /// <summary>Quantises panel by panel as the CPU does, so that the integers are the same, and takes the panels' rows apart.</summary>
     private void LoadGroups(WeightView weight)
     {
-        const int PanelRows = PanelLayout.PanelRows;
         int panels = Math.Clamp(BlockBytes / (PanelRows * RowBytes), 1, PanelLayout.Panels(Rows));
         var stored = new byte[panels * PanelRows * RowBytes];
         var scales = new ushort[panels * PanelRows * ScaleStride];
@@ -286,7 +297,7 @@ internal sealed class GpuMatrix : Matrix
 
         // A row that does not exist is what quantising zeros gives: integers of 0 and a scale of 0, which Q4's division by −8 leaves negative.
         Half absent = Format == MatrixFormat.Q4 ? Half.NegativeZero : Half.Zero;
-        for (int row = 0; row < PanelLayout.PanelRows; row++)
+        for (int row = 0; row < PanelRows; row++)
         {
             for (int group = 0; group < PanelLayout.Groups(Cols); group++)
             {

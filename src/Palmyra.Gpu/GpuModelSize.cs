@@ -48,11 +48,12 @@ public sealed class GpuModelSize(
     /// <param name="format">How matrices are stored; null for the checkpoint's own.</param>
     public long WorkingBytes(int rows, MatrixFormat? format)
     {
-        long scratch = _map.Matrices
-            .Where(matrix => matrix.Role == MatrixRole.Layer && rows > Gemv.MostRows && FormatOf(matrix, format) != MatrixFormat.F32)
+        GemmPlan[] plans = [.. _map.Matrices
+            .Where(matrix => matrix.Role == MatrixRole.Layer && FormatOf(matrix, format) != MatrixFormat.F32
+                && rows > GemmPlan.MostGemvRows(FormatOf(matrix, format)))
             .Select(matrix => GemmPlan.For(
-                new GemmShape(FormatOf(matrix, format), rows, matrix.Rows, matrix.Cols, GemmPrecision.Exact), multiprocessors).ScratchBytes)
-            .DefaultIfEmpty().Max();
+                new GemmShape(FormatOf(matrix, format), rows, matrix.Rows, matrix.Cols, GemmPrecision.Exact), multiprocessors))];
+        long scratch = plans.Select(plan => plan.RoundedBytes).DefaultIfEmpty().Max() + plans.Select(plan => plan.SumsBytes).DefaultIfEmpty().Max();
         return (3 * Tensor(rows, config.Width)) + Tensor(rows, 3 * config.Width) + Tensor(rows, config.HiddenWidth)
             + Tensor(1, config.Width) + Tensor(1, config.VocabularySize) + scratch + OpenSlab;
     }

@@ -130,6 +130,28 @@ public sealed class GpuBackendTests
         Assert.Equal(70, actual[3]);
     }
 
+    [Theory]
+    [InlineData(MatrixFormat.BF16)]
+    [InlineData(MatrixFormat.Q4)]
+    public void Scoring_rounds_its_rows_once_for_all_tiles(MatrixFormat format)
+    {
+        const int Rows = 300;
+        using var driver = new PtxDriver();
+        using var gpu = new CheckedBackend(InterpretedGpu.Create(driver, logits: 256 * 64));
+        using Matrix head = OpCases.Matrix(gpu, 150, 32, 1, format);
+        using Tensor x = OpCases.Tensor(gpu, Rows, 32, Numbers.Spread(2, Rows * 32));
+        using Tensor logProb = gpu.Allocate(Rows, 1);
+        gpu.Score(logProb, null, x, head, null, new int[Rows]);
+        gpu.Synchronize();
+
+        // Two groups of rows, three tiles of 64.
+        Assert.Equal(2, Launches("Round"));
+        Assert.Equal(6, Launches("Multiply"));
+        Assert.Equal(6, Launches("Score"));
+
+        int Launches(string name) => driver.Statistics.Where(one => one.Key.StartsWith(name, StringComparison.Ordinal)).Sum(one => one.Value.Launches);
+    }
+
     [Fact]
     public void Q8_and_Q4_integers_are_the_CPUs()
     {

@@ -58,8 +58,13 @@ public sealed class KernelTests
         {
             [] => [method],
             ["TWeights"] => Weights.Select(weights => method.MakeGenericMethod(weights)),
-            ["TWeights", "TRows"] => Weights.SelectMany(weights => Rows.Select(rows => method.MakeGenericMethod(weights, rows))),
+            ["TTile"] => new[] { typeof(SmallFloatTile), typeof(LargeFloatTile) }.Select(tile => method.MakeGenericMethod(tile)),
             ["TTile", _, _] => Tiles.SelectMany(tile => Numbers.Select(numbers => method.MakeGenericMethod([tile, .. numbers]))),
+            ["TWeights", "TRows"] =>
+                from weights in Weights
+                from rows in Rows
+                where weights == typeof(F32Weights) || rows != Rows[^1]
+                select method.MakeGenericMethod(weights, rows),
             _ => Numbers.Select(numbers => method.MakeGenericMethod(numbers)),
         };
     }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Palmyra.Backends;
 using Palmyra.Gpu.Kernels;
 
 namespace Palmyra.Testing;
@@ -7,14 +8,19 @@ namespace Palmyra.Testing;
 internal static class GpuBounds
 {
     /// <summary>
-    /// Whether a case multiplies on tensor cores: more than <see cref="Gemv.MostRows"/> rows with narrow weights, or attention, whose cases all have
-    /// sequences of many rows.
+    /// Whether a case multiplies on tensor cores: more than <see cref="GemmPlan.MostGemvRows"/> rows with narrow weights, or attention, whose cases
+    /// all have sequences of many rows.
     /// </summary>
     public static bool IsOnTensorCores(OpCase test)
     {
         string[] words = Words(test);
-        return words[0] == "Attend"
-            || (words[0] is "Linear" or "Score" && int.Parse(words[1], CultureInfo.InvariantCulture) > Gemv.MostRows && !words.Contains("F32"));
+        if (words[0] is not ("Linear" or "Score"))
+        {
+            return words[0] == "Attend";
+        }
+
+        MatrixFormat format = Enum.GetValues<MatrixFormat>().Single(format => words.Contains($"{format}"));
+        return format != MatrixFormat.F32 && int.Parse(words[1], CultureInfo.InvariantCulture) > GemmPlan.MostGemvRows(format);
     }
 
     /// <summary>The largest normalised squared error allowed.</summary>

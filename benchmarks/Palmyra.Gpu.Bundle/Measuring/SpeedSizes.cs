@@ -23,8 +23,8 @@ internal sealed record SpeedSizes
     /// <summary>Inputs and outputs of GEMMs.</summary>
     public (int Inputs, int Outputs) Gemm { get; private init; } = (4096, 16384);
 
-    /// <summary>Rows of GEMMs.</summary>
-    public IReadOnlyList<int> GemmRows { get; private init; } = [128, 512, 2048];
+    /// <summary>Rows of GEMMs: those of flat, small and large tiles.</summary>
+    public IReadOnlyList<int> GemmRows { get; private init; } = [16, 64, 128, 512, 2048];
 
     /// <summary>Heads of attention.</summary>
     public int Heads { get; private init; } = 16;

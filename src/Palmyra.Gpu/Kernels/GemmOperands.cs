@@ -2,14 +2,11 @@ using Palmyra.Backends;
 
 namespace Palmyra.Gpu.Kernels;
 
-/// <summary>Where a GEMM's matrices lie on the device, and what is done with the products.</summary>
+/// <summary>Where a GEMM's weights and results lie on the device, and what is done with the products.</summary>
 internal readonly record struct GemmOperands
 {
     /// <summary>Results.</summary>
     public required nint Y { get; init; }
-
-    /// <summary>Inputs; a multiple of 16.</summary>
-    public required nint X { get; init; }
 
     /// <summary>Weights as <see cref="GpuMatrix"/> lays them out; a multiple of 16.</summary>
     public required nint W { get; init; }
@@ -25,9 +22,6 @@ internal readonly record struct GemmOperands
 
     /// <summary>As <see cref="Y"/>, which it may be, or 0 for none.</summary>
     public nint Residual { get; init; }
-
-    /// <summary>Numbers from a row of x to the next: a multiple of 8.</summary>
-    public required int XStride { get; init; }
 
     /// <summary>Numbers from a row of y, and of the residual, to the next.</summary>
     public required int YStride { get; init; }

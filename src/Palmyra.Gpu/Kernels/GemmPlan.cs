@@ -5,17 +5,20 @@ namespace Palmyra.Gpu.Kernels;
 
 /// <summary>How a GEMM is cut into blocks, and the scratch memory it takes.</summary>
 /// <remarks>
-/// Large tiles read least: each operand once for 128 rows or outputs. But with few rows they would leave multiprocessors idle, which
-/// weights are waiting for; so the tiles become small, and if there still are fewer than two blocks for each multiprocessor, blocks share
-/// the inputs of a tile. The limits are estimates from counting bytes and blocks; they have not been measured.
+/// <para>Large tiles read least: each operand once for 128 rows or outputs. But with few rows they would leave multiprocessors idle, which
+/// weights are waiting for; so the tiles become small, or flat, and if there still are fewer blocks than it takes to have enough bytes of weights
+/// on their way, blocks share the inputs of a tile.</para>
+/// <para>Bytes on their way. Memory of 4.8 TB/s gives each of 132 multiprocessors about 21 bytes a cycle, some 800 cycles after it was asked: 17 KB
+/// must be on their way to each. A block of 64 outputs has three steps on their way: 12 KB of 16-bit weights, 6 KB of Q8, 3 KB of Q4. So two blocks
+/// for each multiprocessor do for 16 bits, four are wanted for fewer; flat tiles, whose blocks and parts are small, get four always.</para>
+/// <para>All of this is counted; nothing has been measured.</para>
 /// </remarks>
-/// <param name="Size">Rows and outputs of a tile: 128 or 64.</param>
+/// <param name="TileRows">Rows of a tile: 16, 64 or 128.</param>
+/// <param name="TileOutputs">Outputs of a tile.</param>
 /// <param name="Splits">Blocks that share a tile's inputs: a power of two.</param>
-/// <param name="Passes">Times the inputs are run over; see <see cref="GemmTensorCores"/>.</param>
-/// <param name="FactorsOffset">Where in scratch memory the rows' factors begin; the rounded inputs are at its start.</param>
-/// <param name="SumsOffset">Where the sums of split tiles begin.</param>
-/// <param name="ScratchBytes">All of it.</param>
-internal readonly record struct GemmPlan(int Size, int Splits, int Passes, long FactorsOffset, long SumsOffset, long ScratchBytes)
+/// <param name="RoundedBytes">Scratch memory of the inputs as they are multiplied, and their factors: the same for all products of the same rows.</param>
+/// <param name="SumsBytes">Scratch memory of the sums of split tiles; 0 where none are.</param>
+internal readonly record struct GemmPlan(int TileRows, int TileOutputs, int Splits, long RoundedBytes, long SumsBytes)
 {
     /// <summary>Blocks that share a tile at most: every one writes and reads again 4 bytes for a number.</summary>
     private const int MostSplits = 8;
@@ -23,35 +26,71 @@ internal readonly record struct GemmPlan(int Size, int Splits, int Passes, long 
     /// <summary>Steps a block has at least, so that filling the pipeline stays a small part.</summary>
     private const int FewestSteps = 8;
 
+    /// <summary>Rows up to which <see cref="Gemv"/> makes a product, and beyond which tensor cores do, or <see cref="TiledLinear"/> of F32.</summary>
+    /// <remarks>
+    /// <para>Counted for 1,024 weights on a multiprocessor that gets 21 bytes a cycle and issues four instructions in one. The memory takes 197 cycles
+    /// (F32), 98 (16 bits), 52 (Q8), 28 (Q4). Gemv issues 34 instructions a row (32 multiply-adds and two loads) and to widen 32 (16 bits) or
+    /// some 70 (Q8, Q4); its variants have 1, 2, 4, 8 and 16 rows, present or not. Cycles:</para>
+    /// <code>
+    ///           4 rows   8   16      memory
+    /// F32         34     68  136        197
+    /// 16 bits     42     76  144         98
+    /// Q8          52     86  154         52
+    /// Q4          52     86  154         28
+    /// </code>
+    /// <para>Besides, 16 rows of 4,096 floats are 256 KB, more than a nearest cache. A flat tile stays near the memory's time whatever the rows (Q4:
+    /// twice it, by what a step issues), but needs two launches more, to round and to add, of perhaps 2 µs each, while a matrix of 4096 x 4096
+    /// takes 9 µs (16 bits), 4 (Q8), 2 (Q4). So F32 stays with Gemv up to 16 rows, all others up to 8. Between 5 and 8 rows of Q4 only
+    /// larger matrices would gain from tensor cores. Unmeasured.</para>
+    /// </remarks>
+    public static int MostGemvRows(MatrixFormat format) => format == MatrixFormat.F32 ? 16 : 8;
+
     /// <summary>Chooses.</summary>
     /// <param name="shape">What is multiplied.</param>
     /// <param name="multiprocessors">The device's.</param>
     public static GemmPlan For(in GemmShape shape, int multiprocessors)
     {
-        int passes = shape.Precision == GemmPrecision.Rounded ? 1 : shape.Format is MatrixFormat.Q8 or MatrixFormat.Q4 ? 3 : 2;
-        if (Tiles(shape, LargeTile.Size) >= multiprocessors)
+        if (shape.Rows <= FlatTile.Rows)
         {
-            return Of(shape, LargeTile.Size, 1, passes);
+            return Of<FlatTile>(shape, SplitsOf(shape, Tiles<FlatTile>(shape), 4 * multiprocessors));
         }
 
-        long steps = (long)Ceiling(shape.Inputs, GemmTensorCores.Step) * passes;
-        long splits = Math.Min(2L * multiprocessors / Tiles(shape, SmallTile.Size), steps / FewestSteps);
-        return Of(shape, SmallTile.Size, 1 << BitOperations.Log2((uint)Math.Clamp(splits, 1, MostSplits)), passes);
+        // Up to 64 rows half of a large tile would be empty.
+        if (shape.Rows > SmallTile.Rows && Tiles<LargeTile>(shape) >= multiprocessors)
+        {
+            return Of<LargeTile>(shape, 1);
+        }
+
+        int blocks = shape.Format is MatrixFormat.Q8 or MatrixFormat.Q4 ? 4 : 2;
+        return Of<SmallTile>(shape, SplitsOf(shape, Tiles<SmallTile>(shape), blocks * multiprocessors));
     }
 
     /// <summary>A plan of one's own.</summary>
-    public static GemmPlan Of(in GemmShape shape, int size, int splits, int passes)
-    {
-        long factors = Aligned((long)Math.Min(passes, 2) * shape.Rows * Ceiling(shape.Inputs, 8) * 16);
-        long sums = factors + Aligned((long)shape.Rows * sizeof(float));
-        long end = splits == 1 ? sums : sums + ((long)splits * shape.Rows * shape.Outputs * sizeof(float));
-        return new GemmPlan(size, splits, passes, factors, sums, end);
-    }
+    public static GemmPlan Of<TTile>(in GemmShape shape, int splits)
+        where TTile : struct, IGemmTile => new(
+            TTile.Rows,
+            TTile.Outputs,
+            splits,
+            FactorsOffset(shape) + ((long)shape.Rows * sizeof(float)),
+            splits == 1 ? 0 : (long)splits * shape.Rows * shape.Outputs * sizeof(float));
 
-    /// <summary>Tiles of a size that cover y.</summary>
-    public static long Tiles(in GemmShape shape, int size) => (long)Ceiling(shape.Rows, size) * Ceiling(shape.Outputs, size);
+    /// <summary>Where in the rounded inputs' memory their rows' factors begin.</summary>
+    public static long FactorsOffset(in GemmShape shape) => ((long)shape.Parts * shape.Rows * Ceiling(shape.Inputs, 8) * 16 + 255) / 256 * 256;
 
     internal static int Ceiling(int count, int size) => (int)(((long)count + size - 1) / size);
 
-    private static long Aligned(long bytes) => (bytes + 255) / 256 * 256;
+    private static long Tiles<TTile>(in GemmShape shape)
+        where TTile : struct, IGemmTile => (long)Ceiling(shape.Rows, TTile.Rows) * Ceiling(shape.Outputs, TTile.Outputs);
+
+    // The fewest that make three quarters of the blocks wanted, as far as blocks keep enough steps and the parts, written and read, are no more
+    // bytes than the weights.
+    private static int SplitsOf(in GemmShape shape, long tiles, int blocks)
+    {
+        int depth = Ceiling(shape.Inputs, GemmTensorCores.Step);
+        int groupBytes = shape.Format switch { MatrixFormat.Q8 => 34, MatrixFormat.Q4 => 18, _ => 64 };
+        long most = Math.Min((long)depth * shape.Passes / FewestSteps, (long)depth * groupBytes / (2 * sizeof(float) * shape.Rows));
+        int allowed = 1 << BitOperations.Log2((uint)Math.Clamp(most, 1, MostSplits));
+        long wanted = ((3L * blocks / 4) + tiles - 1) / tiles;
+        return wanted >= allowed ? allowed : (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(wanted, 1));
+    }
 }

@@ -8,4 +8,11 @@ namespace Palmyra.Gpu.Kernels;
 /// <param name="Outputs">Rows of w.</param>
 /// <param name="Inputs">Columns of x and w.</param>
 /// <param name="Precision">How exactly.</param>
-internal readonly record struct GemmShape(MatrixFormat Format, int Rows, int Outputs, int Inputs, GemmPrecision Precision);
+internal readonly record struct GemmShape(MatrixFormat Format, int Rows, int Outputs, int Inputs, GemmPrecision Precision)
+{
+    /// <summary>Times the inputs are run over; see <see cref="GemmTensorCores"/>.</summary>
+    public int Passes => Precision == GemmPrecision.Rounded ? 1 : Format is MatrixFormat.Q8 or MatrixFormat.Q4 ? 3 : 2;
+
+    /// <summary>16-bit numbers that an input becomes.</summary>
+    public int Parts => Math.Min(Passes, 2);
+}

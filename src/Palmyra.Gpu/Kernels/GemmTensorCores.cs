@@ -3,9 +3,9 @@ using ILGPU.Runtime.Cuda;
 
 namespace Palmyra.Gpu.Kernels;
 
-// y = activation(x·wᵀ + bias) + residual for many rows of x, on tensor cores: prefill.
+// y = activation(x·wᵀ + bias) + residual for more than a few rows of x, on tensor cores: prefill, and decoding of many sequences.
 //
-// A block makes Size x Size numbers of y (rows x outputs), 32 inputs a step. mma.sync multiplies 16-bit floats exactly and adds them to
+// A block makes a tile of y (GemmTile.cs: rows x outputs), 32 inputs a step. mma.sync multiplies 16-bit floats exactly and adds them to
 // 32-bit sums. The inputs were rounded to 16 bits by GemmRows, with a factor for each row; weights are
 //
 //   BF16   multiplied as they are, by inputs rounded to brain floats: 8 bits, an error of up to 2^-8
@@ -27,7 +27,7 @@ namespace Palmyra.Gpu.Kernels;
 //   stage    inputs  [row of the tile]    32 x 16 bits = 64 bytes, four pieces of 16
 //            weights [output of the tile] the same; Q8 and Q4 instead [thread] 16 or 8 bytes of integers
 //   widened  Q8 and Q4: weights of two steps, [i % 2][output of the tile] 64 bytes
-//   sums     after the last step, over all of it: [row][Size + 8] floats
+//   sums     after the last step, over all of it: [row][Outputs + 8] floats
 //
 // Two rows fill the 32 banks, so piece p of row r lies at place p ^ (r/2 % 4): any eight rows that ldmatrix reads together, piece p of rows
 // 8j .. 8j+7, lie in eight different places of the 128 bytes.
@@ -46,6 +46,9 @@ namespace Palmyra.Gpu.Kernels;
 //
 // Order of additions: within 16 inputs the hardware's; then by 16 inputs ascending, pass by pass; with a split, GemmSums adds the parts in
 // order. The same shapes give the same bits each time, and other tiles do not change them; another number of rows may choose another split.
+//
+// A flat tile's 64 threads of the first two warps copy inputs, all of them weights: 4 KB of weights (2 KB of Q8, 1 KB of Q4) beside 1 KB of
+// inputs a step.
 //
 // Per step and block of 128 x 128: 16 KB read from the level-2 cache (12 KB of Q8, 10 KB of Q4), 2·128·128·32 operations, 32 mma and 12
 // ldmatrix a warp; Q8 and Q4 add some 50 instructions a thread.
@@ -73,11 +76,11 @@ internal static class GemmTensorCores
         where TTile : struct, IGemmTile
         where TWeights : struct, IGemmWeights
     {
-        int widened = TWeights.IsQuantized ? 2 * TTile.Size * RowBytes : 0;
-        return Math.Max((Stages * StageBytes<TTile, TWeights>()) + widened, TTile.Size * (TTile.Size + Gap) * sizeof(float));
+        int widened = TWeights.IsQuantized ? 2 * TTile.Outputs * RowBytes : 0;
+        return Math.Max((Stages * StageBytes<TTile, TWeights>()) + widened, TTile.Rows * (TTile.Outputs + Gap) * sizeof(float));
     }
 
-    /// <summary>The kernel: blocks rows/Size x (splits · outputs/Size), 2·Size threads.</summary>
+    /// <summary>The kernel: blocks rows/Rows x (splits · outputs/Outputs), 2·Outputs threads.</summary>
     /// <param name="y">Results; with a split [part][row][output], without bias and so on, which GemmSums sees to.</param>
     /// <param name="x">Address of the inputs as GemmRows made them.</param>
     /// <param name="factors">The rows' factors.</param>
@@ -106,12 +109,13 @@ internal static class GemmTensorCores
         ArrayView<float> sums = SharedMemory.GetDynamic<float>();
         int thread = Group.IdxX;
         int split = Grid.IdxY & ((1 << splitBits) - 1);
-        int firstRow = Grid.IdxX * TTile.Size;
-        int firstOutput = (Grid.IdxY >> splitBits) * TTile.Size;
+        int firstRow = Grid.IdxX * TTile.Rows;
+        int firstOutput = (Grid.IdxY >> splitBits) * TTile.Outputs;
         CudaAsm.Emit(GemmText.Declare);
         TTile.Clear();
 
-        // What the thread copies: piece thread % 4 of rows thread/4 and Size/2 further, of the inputs and of 16-bit weights alike.
+        // What the thread copies: piece thread % 4 of rows thread/4 and Outputs/2 further, of the inputs and of 16-bit weights alike. A flat tile has
+        // inputs for some threads only, and one piece each.
         int row = thread >> 2;
         int piece = thread & 3;
         long ofTile = (((long)row * pieces) + piece) << 4;
@@ -120,8 +124,8 @@ internal static class GemmTensorCores
             Place(row, piece),
             x + (((long)firstRow * pieces) << 4) + ofTile,
             firstRow + row < rows ? 16 : 0,
-            firstRow + row + (TTile.Size / 2) < rows ? 16 : 0);
-        CudaAsm.Emit(GemmText.KeepPieces, (long)(TTile.Size / 2) * pieces << 4, pieces - piece);
+            firstRow + row + (TTile.Outputs / 2) < rows ? 16 : 0);
+        CudaAsm.Emit(GemmText.KeepPieces, (long)(TTile.Outputs / 2) * pieces << 4, pieces - piece);
         if (TWeights.IsQuantized)
         {
             // Or, of Q8 and Q4, half thread % 2 of the group of output thread/2.
@@ -134,7 +138,7 @@ internal static class GemmTensorCores
             CudaAsm.Emit(GemmText.KeepWeights, w + (group * TWeights.GroupBytes) + (half * (TWeights.GroupBytes / 2)), present, present);
             CudaAsm.Emit(
                 GemmWidening.Keep,
-                (uint)(TTile.Size * RowBytes) + (uint)(thread * (TWeights.GroupBytes / 2)),
+                (uint)(TTile.Rows * RowBytes) + (uint)(thread * (TWeights.GroupBytes / 2)),
                 Widened<TTile, TWeights>(0) + Place(output, eight),
                 Widened<TTile, TWeights>(0) + Place(output, eight ^ TWeights.OtherEight),
                 scales + ((long)IntrinsicMath.Min(firstOutput + output, outputs - 1) * scaleStride * 2));
@@ -145,13 +149,13 @@ internal static class GemmTensorCores
                 GemmText.KeepWeights,
                 w + (((long)firstOutput * pieces) << 4) + ofTile,
                 firstOutput + row < outputs ? 16 : 0,
-                firstOutput + row + (TTile.Size / 2) < outputs ? 16 : 0);
+                firstOutput + row + (TTile.Outputs / 2) < outputs ? 16 : 0);
         }
 
         // What its lane names to ldmatrix: a row of the warp's inputs and a row of its weights; see GemmText.
         int lane = thread & 31;
-        int warpRow = (thread >> 5) / (TTile.Size / 32) * (TTile.Size / 2);
-        int warpOutput = (thread >> 5) % (TTile.Size / 32) * 32;
+        int warpRow = (thread >> 5) / (TTile.Outputs / TTile.WarpOutputs) * TTile.WarpRows;
+        int warpOutput = (thread >> 5) % (TTile.Outputs / TTile.WarpOutputs) * TTile.WarpOutputs;
         uint ofInputs = Place(warpRow + (lane & 15), lane >> 4);
         uint ofWeights = Place(warpOutput + (lane & 7) + ((lane >> 4) << 3), (lane >> 3) & 1);
         CudaAsm.Emit(GemmText.KeepPlaces, ofInputs, ofWeights, ofInputs ^ 32u, ofWeights ^ 32u);
@@ -175,7 +179,7 @@ internal static class GemmTensorCores
                         CudaAsm.Emit(GemmWidening.Products);
                     }
 
-                    CudaAsm.Emit(GemmWidening.Store, (uint)((i & 1) * TTile.Size * RowBytes));
+                    CudaAsm.Emit(GemmWidening.Store, (uint)((i & 1) * TTile.Outputs * RowBytes));
                 }
 
                 Group.Barrier();
@@ -188,15 +192,23 @@ internal static class GemmTensorCores
                 uint stage = Stage<TTile, TWeights>(next);
                 const int Half = RowBytes / 2;
                 long at = ((long)k * RowBytes) + (next - k == depth ? partBytes : 0);
-                CudaAsm.Emit(GemmText.CopyInputs, stage, stage + (uint)(TTile.Size * Half), at, 4 * k);
+                if (TTile.Rows == TTile.Outputs)
+                {
+                    CudaAsm.Emit(GemmText.CopyInputs, stage, stage + (uint)(TTile.Outputs * Half), at, 4 * k);
+                }
+                else if (row < TTile.Rows)
+                {
+                    CudaAsm.Emit(GemmText.CopyFewInputs, stage, at, 4 * k);
+                }
+
                 if (TWeights.IsQuantized)
                 {
                     TWeights.Copy(stage, k);
                 }
                 else
                 {
-                    stage += (uint)(TTile.Size * RowBytes);
-                    CudaAsm.Emit(GemmText.CopyWeights, stage, stage + (uint)(TTile.Size * Half), (long)k * RowBytes, 4 * k);
+                    stage += (uint)(TTile.Rows * RowBytes);
+                    CudaAsm.Emit(GemmText.CopyWeights, stage, stage + (uint)(TTile.Outputs * Half), (long)k * RowBytes, 4 * k);
                 }
             }
 
@@ -211,7 +223,7 @@ internal static class GemmTensorCores
             if (i >= first)
             {
                 uint inputs = Stage<TTile, TWeights>(i);
-                uint weights = TWeights.IsQuantized ? Widened<TTile, TWeights>(i) : inputs + (uint)(TTile.Size * RowBytes);
+                uint weights = TWeights.IsQuantized ? Widened<TTile, TWeights>(i) : inputs + (uint)(TTile.Rows * RowBytes);
                 TTile.FetchFirst(inputs, weights);
                 TTile.Multiply<TWeights>();
                 TTile.FetchSecond(inputs, weights);
@@ -222,18 +234,18 @@ internal static class GemmTensorCores
         // The sums take the stages' place when all copies have come and all warps have read them.
         CudaAsm.Emit(GemmText.WaitForAll);
         Group.Barrier();
-        int pitch = TTile.Size + Gap;
+        int pitch = TTile.Outputs + Gap;
         uint place = (uint)((((warpRow + (lane >> 2)) * pitch) + warpOutput + ((lane & 3) << 1)) * sizeof(float));
         TTile.Store(place, (uint)(8 * pitch * sizeof(float)));
         Group.Barrier();
 
         // A thread has one output and every second row; a warp's stores lie side by side.
-        int column = thread & (TTile.Size - 1);
+        int column = thread & (TTile.Outputs - 1);
         if (firstOutput + column < outputs)
         {
             float add = bias.Length > 0 ? bias[firstOutput + column] : 0;
-            int last = IntrinsicMath.Min(TTile.Size, rows - firstRow);
-            int r = thread / TTile.Size;
+            int last = IntrinsicMath.Min(TTile.Rows, rows - firstRow);
+            int r = thread / TTile.Outputs;
             long at = ((((long)split * rows) + firstRow + r) * stride) + firstOutput + column;
             for (; r < last; r += 2)
             {
@@ -257,7 +269,7 @@ internal static class GemmTensorCores
 
     private static int StageBytes<TTile, TWeights>()
         where TTile : struct, IGemmTile
-        where TWeights : struct, IGemmWeights => TTile.Size * (RowBytes + TWeights.GroupBytes);
+        where TWeights : struct, IGemmWeights => (TTile.Rows * RowBytes) + (TTile.Outputs * TWeights.GroupBytes);
 
     private static uint Stage<TTile, TWeights>(int step)
         where TTile : struct, IGemmTile
@@ -266,5 +278,5 @@ internal static class GemmTensorCores
     private static uint Widened<TTile, TWeights>(int step)
         where TTile : struct, IGemmTile
         where TWeights : struct, IGemmWeights =>
-            (uint)((Stages * StageBytes<TTile, TWeights>()) + ((step & 1) * TTile.Size * RowBytes));
+            (uint)((Stages * StageBytes<TTile, TWeights>()) + ((step & 1) * TTile.Outputs * RowBytes));
 }

@@ -58,6 +58,11 @@ internal static class GemmText
         "selp.b32 size, sizeX0, 0, inside; cp.async.cg.shared.global [pa], [from], 16, size; " +
         "add.u64 from, from, further; selp.b32 size, sizeX1, 0, inside; cp.async.cg.shared.global [pb], [from], 16, size;";
 
+    /// <summary>The same of one piece, of flat tiles.</summary>
+    public const string CopyFewInputs =
+        "add.u32 pa, toX, %0; add.u64 from, fromX, %1; setp.lt.s32 inside, %2, left; " +
+        "selp.b32 size, sizeX0, 0, inside; cp.async.cg.shared.global [pa], [from], 16, size;";
+
     /// <summary>The same of 16-bit weights, bytes from fromW.</summary>
     public const string CopyWeights =
         "add.u32 pa, toX, %0; add.u32 pb, toX, %1; add.u64 from, fromW, %2; setp.lt.s32 inside, %3, left; " +
@@ -73,11 +78,23 @@ internal static class GemmText
     /// <summary>Waits for all copies.</summary>
     public const string WaitForAll = "cp.async.wait_all;";
 
-    /// <summary>Sets the sums of two rows of tiles to zero.</summary>
+    /// <summary>Sets the sums of a row of tiles to zero.</summary>
+    public const string Clear0 =
+        "mov.f32 c0, 0f00000000; mov.f32 c1, c0; mov.f32 c2, c0; mov.f32 c3, c0; mov.f32 c4, c0; mov.f32 c5, c0; " +
+        "mov.f32 c6, c0; mov.f32 c7, c0; " +
+        "mov.f32 c8, c0; mov.f32 c9, c0; mov.f32 c10, c0; mov.f32 c11, c0; mov.f32 c12, c0; mov.f32 c13, c0; " +
+        "mov.f32 c14, c0; mov.f32 c15, c0; ";
+
+    /// <summary>Those of two.</summary>
     public const string Clear01 = $"{Clear0}{Clear1}";
 
     /// <summary>The other two.</summary>
     public const string Clear23 = $"{Clear2}{Clear3}";
+
+    /// <summary>
+    /// Loads half a row of tiles' numbers, 16 outputs, of the step's first 16 inputs; operands as below.
+    /// </summary>
+    public const string FetchFirst0 = $"{First} {Load0}";
 
     /// <summary>
     /// Loads two rows of tiles' numbers of the step's first 16 inputs; operands: offsets of the stages of inputs and weights.
@@ -87,11 +104,17 @@ internal static class GemmText
     /// <summary>The same for four rows of tiles.</summary>
     public const string FetchFirst0123 = $"{First} {Load01} {Load23}";
 
+    /// <summary>The step's second 16 inputs, of half a row of tiles.</summary>
+    public const string FetchSecond0 = $"{Second} {Load0}";
+
     /// <summary>The step's second 16 inputs.</summary>
     public const string FetchSecond01 = $"{Second} {Load01}";
 
     /// <summary>The same for four rows of tiles.</summary>
     public const string FetchSecond0123 = $"{Second} {Load01} {Load23}";
+
+    /// <summary>c += a·b of half a row of tiles, brain floats.</summary>
+    public const string Brain0 = $"{Brain} {C00}, {A0}, {B0}, {C00}; {Brain} {C01}, {A0}, {B1}, {C01};";
 
     /// <summary>c += a·b of two rows of tiles, brain floats.</summary>
     public const string Brain01 =
@@ -107,6 +130,9 @@ internal static class GemmText
         $"{Brain} {C30}, {A3}, {B0}, {C30}; {Brain} {C31}, {A3}, {B1}, {C31}; {Brain} {C32}, {A3}, {B2}, {C32}; " +
         $"{Brain} {C33}, {A3}, {B3}, {C33}; ";
 
+    /// <summary>c += a·b of half a row of tiles, halves.</summary>
+    public const string Half0 = $"{Half} {C00}, {A0}, {B0}, {C00}; {Half} {C01}, {A0}, {B1}, {C01};";
+
     /// <summary>c += a·b of two rows of tiles, halves.</summary>
     public const string Half01 =
         $"{Half} {C00}, {A0}, {B0}, {C00}; {Half} {C01}, {A0}, {B1}, {C01}; {Half} {C02}, {A0}, {B2}, {C02}; " +
@@ -120,6 +146,10 @@ internal static class GemmText
         $"{Half} {C23}, {A2}, {B3}, {C23}; " +
         $"{Half} {C30}, {A3}, {B0}, {C30}; {Half} {C31}, {A3}, {B1}, {C31}; {Half} {C32}, {A3}, {B2}, {C32}; " +
         $"{Half} {C33}, {A3}, {B3}, {C33}; ";
+
+    /// <summary>Stores half a row of tiles to shared memory; operands as below.</summary>
+    public const string StoreFlat =
+        $"{Places} {Pair} [pa], {{c0, c1}}; {Pair} [pb], {{c2, c3}}; {Pair} [pa+32], {{c4, c5}}; {Pair} [pb+32], {{c6, c7}};";
 
     /// <summary>
     /// Stores a row of tiles to shared memory; operands: offsets of the lane's two numbers in rows g and g + 8 of the first tile.
@@ -145,6 +175,7 @@ internal static class GemmText
 
     private const string First = "add.u32 pa, x0, %0; add.u32 pb, w0, %1;";
     private const string Second = "add.u32 pa, x1, %0; add.u32 pb, w1, %1;";
+    private const string Load0 = $"{Load} {A0}, [pa]; {Load} {{b0, b1, b2, b3}}, [pb];";
     private const string Load01 =
         $"{Load} {A0}, [pa]; {Load} {A1}, [pa+1024]; {Load} {{b0, b1, b2, b3}}, [pb]; {Load} {{b4, b5, b6, b7}}, [pb+1024];";
     private const string Load23 = $"{Load} {A2}, [pa+2048]; {Load} {A3}, [pa+3072];";
@@ -180,12 +211,6 @@ internal static class GemmText
     private const string C31 = "{c52, c53, c54, c55}";
     private const string C32 = "{c56, c57, c58, c59}";
     private const string C33 = "{c60, c61, c62, c63}";
-
-    private const string Clear0 =
-        "mov.f32 c0, 0f00000000; mov.f32 c1, c0; mov.f32 c2, c0; mov.f32 c3, c0; mov.f32 c4, c0; mov.f32 c5, c0; " +
-        "mov.f32 c6, c0; mov.f32 c7, c0; " +
-        "mov.f32 c8, c0; mov.f32 c9, c0; mov.f32 c10, c0; mov.f32 c11, c0; mov.f32 c12, c0; mov.f32 c13, c0; " +
-        "mov.f32 c14, c0; mov.f32 c15, c0; ";
 
     private const string Clear1 =
         "mov.f32 c16, c0; mov.f32 c17, c0; mov.f32 c18, c0; mov.f32 c19, c0; mov.f32 c20, c0; mov.f32 c21, c0; " +

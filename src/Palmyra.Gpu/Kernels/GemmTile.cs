@@ -2,13 +2,21 @@ using ILGPU.Runtime.Cuda;
 
 namespace Palmyra.Gpu.Kernels;
 
-/// <summary>How large a piece of the result a block of a GEMM makes: Size x Size numbers by 2·Size threads.</summary>
-/// <remarks>Warps lie in two rows of Size/32; each makes Size/2 rows x 32 outputs. <see cref="GemmText"/> says how a warp holds
-/// them.</remarks>
+/// <summary>How large a piece of the result a block of a GEMM makes: Rows x Outputs numbers by 2·Outputs threads.</summary>
+/// <remarks>Warps are a grid over the tile; <see cref="GemmText"/> says how a warp holds its numbers.</remarks>
 internal interface IGemmTile
 {
-    /// <summary>Rows, and outputs.</summary>
-    static abstract int Size { get; }
+    /// <summary>Rows: as many as Outputs, or at most half of them.</summary>
+    static abstract int Rows { get; }
+
+    /// <summary>Outputs.</summary>
+    static abstract int Outputs { get; }
+
+    /// <summary>Rows of a warp.</summary>
+    static abstract int WarpRows { get; }
+
+    /// <summary>Outputs of a warp.</summary>
+    static abstract int WarpOutputs { get; }
 
     /// <summary>Sets the sums to zero.</summary>
     static abstract void Clear();
@@ -32,7 +40,13 @@ internal interface IGemmTile
 /// <summary>128 x 128 by 256 threads: 64 sums a thread, each operand from shared memory used 32 and 64 times.</summary>
 internal readonly struct LargeTile : IGemmTile
 {
-    public static int Size => 128;
+    public static int Rows => 128;
+
+    public static int Outputs => 128;
+
+    public static int WarpRows => 64;
+
+    public static int WarpOutputs => 32;
 
     public static void Clear()
     {
@@ -71,7 +85,13 @@ internal readonly struct LargeTile : IGemmTile
 /// <summary>64 x 64 by 128 threads: four times the blocks, for products with few rows or few outputs.</summary>
 internal readonly struct SmallTile : IGemmTile
 {
-    public static int Size => 64;
+    public static int Rows => 64;
+
+    public static int Outputs => 64;
+
+    public static int WarpRows => 32;
+
+    public static int WarpOutputs => 32;
 
     public static void Clear() => CudaAsm.Emit(GemmText.Clear01);
 
@@ -97,4 +117,37 @@ internal readonly struct SmallTile : IGemmTile
         CudaAsm.Emit(GemmText.Store0, at, at + eight);
         CudaAsm.Emit(GemmText.Store1, at + (2 * eight), at + (3 * eight));
     }
+}
+
+/// <summary>16 x 64 by 128 threads: for so few rows that only the weights' bytes count, each of which is read once.</summary>
+internal readonly struct FlatTile : IGemmTile
+{
+    public static int Rows => 16;
+
+    public static int Outputs => 64;
+
+    public static int WarpRows => 16;
+
+    public static int WarpOutputs => 16;
+
+    public static void Clear() => CudaAsm.Emit(GemmText.Clear0);
+
+    public static void FetchFirst(uint inputs, uint weights) => CudaAsm.Emit(GemmText.FetchFirst0, inputs, weights);
+
+    public static void FetchSecond(uint inputs, uint weights) => CudaAsm.Emit(GemmText.FetchSecond0, inputs, weights);
+
+    public static void Multiply<TWeights>()
+        where TWeights : struct, IGemmWeights
+    {
+        if (TWeights.IsBrain)
+        {
+            CudaAsm.Emit(GemmText.Brain0);
+        }
+        else
+        {
+            CudaAsm.Emit(GemmText.Half0);
+        }
+    }
+
+    public static void Store(uint at, uint eight) => CudaAsm.Emit(GemmText.StoreFlat, at, at + eight);
 }

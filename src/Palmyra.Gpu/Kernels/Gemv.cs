@@ -2,13 +2,13 @@ using ILGPU;
 
 namespace Palmyra.Gpu.Kernels;
 
-// y = activation(x·wᵀ + bias) + residual for 1 to 16 rows of x: decoding.
+// y = activation(x·wᵀ + bias) + residual for few rows of x: decoding. GemmPlan.MostGemvRows says how many are few.
 //
 // A block makes four outputs for all rows. Its threads share the inputs: thread t takes steps t, t + threads, ... of each of the four rows of
 // weights, a step being 16 bytes of a row (of F32 two loads of 16 bytes side by side), so a warp's loads lie in a run and every weight is read
 // from memory once, whatever the number of rows. What is intended, and not measured: that the assembler moves a step's four loads before their
 // first use, that a multiprocessor so has enough bytes in flight to keep the memory busy, and that the inputs, of which four outputs share each
-// load, come from the nearest cache. From nine rows on they are read so often that this is doubtful (README.md).
+// load, come from the nearest cache.
 // Sums are 32-bit floats: each thread over its steps in order (in Q8 and Q4 a step's products are added before they meet its scale), then a
 // butterfly over lanes, then warps in order.
 // Tails: rows of x and of w end in zeros up to eight; steps of Q8 and Q4, or what of them reaches beyond x's row, are left out. Outputs and rows
@@ -18,9 +18,6 @@ internal static class Gemv
 {
     /// <summary>Outputs of a block.</summary>
     public const int Outputs = 4;
-
-    /// <summary>Rows the largest variant takes.</summary>
-    public const int MostRows = 16;
 
     /// <summary>The kernel.</summary>
     /// <param name="y">Results.</param>
@@ -42,7 +39,7 @@ internal static class Gemv
         where TWeights : struct, IWeights
         where TRows : struct, IRowSums<TRows>
     {
-        ArrayView<float> shared = SharedMemory.Allocate<float>(Reducing.MostWarps * MostRows * Outputs);
+        ArrayView<float> shared = SharedMemory.Allocate<float>(Reducing.MostWarps * TRows.Count * Outputs);
         int first = Grid.IdxX * Outputs;
         int o1 = IntrinsicMath.Min(first + 1, outputs - 1);
         int o2 = IntrinsicMath.Min(first + 2, outputs - 1);

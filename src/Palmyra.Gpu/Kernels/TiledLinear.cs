@@ -1,122 +1,161 @@
 using ILGPU;
+using ILGPU.Runtime.Cuda;
 
 namespace Palmyra.Gpu.Kernels;
 
 // y = activation(x·wᵀ + bias) + residual for any number of rows with F32 weights, in 32-bit floats.
 //
-// A block makes 64 rows x 64 outputs with 256 threads, each thread four rows by four outputs in registers. Per turn, 32 columns of 64 rows of
-// x and of w go to shared memory, turned on their side ([column][row], 68 floats from a column to the next), each thread bringing
-// eight columns of one row of either; neighbouring lanes bring neighbouring rows, so that their stores fall into different banks. Then each
-// thread takes per column one piece of 16 bytes of either and does sixteen multiply-adds.
-// Additions: every output is one chain over the columns in order.
-// Tails: rows and outputs beyond the last are zeros in shared memory and not written; rows of x and w end in zeros up to a piece of eight.
-// Bytes: x is read outputs/64 times, w rows/64 times, mostly from the second-level cache; y is written once.
+// A block makes a square of y: Side rows x Side outputs, by threads in a square too, each thread a square of sums in registers (FloatTile.cs).
+// Per step, 32 inputs of Side rows of x and of w are copied to shared memory; three steps lie there in turn, one is computed with while the
+// next two are on their way.
+//
+//   stage    x  [row of the tile]    32 floats = 128 bytes, eight pieces of 16
+//            w  [output of the tile] the same
+//   sums     after the last step, over all of it: [row][Pitch] floats
+//
+// Copies: eight neighbouring lanes bring the eight pieces of a row, 128 bytes that lie in a run; a thread has four rows of x and four of w.
+// A row fills the 32 banks, so piece p of row r lies at place p ^ (r % 8). A copy's eight lanes fill all eight places of a row; and eight lanes
+// that read piece p of eight neighbouring rows, as neighbouring outputs do, find it in eight different places. Rows of x are read by all
+// lanes of a row of threads at once.
+// Sums: of a piece a thread takes four inputs of each of its rows and outputs, so a large tile has 16 loads of 16 bytes for 256 multiply-adds,
+// a small one 8 for 64. By count the multiprocessor's 128 bytes a cycle of shared memory keep up with its 128 multiply-adds in the former and
+// with half of them in the latter: hence IsLarge.
+// Additions: every output is one chain over the inputs in order, so its bits depend neither on the tile nor on the other rows.
+// Tails: rows and outputs beyond the last and pieces beyond the last input are copied as zeros, without reading (source size 0), and their
+// sums are not written; rows of x and w end in zeros up to a piece of eight numbers.
+// Bytes: w is read rows/Side times, x outputs/Side times; blocks of one stretch of w are neighbours, so w comes from memory once and the rest
+// from the second-level cache. y is written once, a warp's stores side by side.
 internal static class TiledLinear
 {
-    public const int Threads = 256;
+    /// <summary>Inputs of a step.</summary>
+    public const int Step = 32;
 
-    /// <summary>Rows and outputs of a block.</summary>
-    public const int Tile = 64;
+    private const int Stages = 3;
+    private const int Pieces = Step / 4;
+    private const int RowBytes = Step * sizeof(float);
 
-    private const int Depth = 32;
-    private const int Column = Tile + 4;
+    /// <summary>Whether a product gets large tiles.</summary>
+    /// <remarks>
+    /// A small tile's loads from shared memory let a multiprocessor do half of what it could. So large tiles are better as soon as they give work to
+    /// half of the multiprocessors. Counted, not measured; either way the bits are the same.
+    /// </remarks>
+    public static bool IsLarge(int rows, int outputs, int multiprocessors) =>
+        2L * GemmPlan.Ceiling(rows, LargeFloatTile.Side) * GemmPlan.Ceiling(outputs, LargeFloatTile.Side) >= multiprocessors;
 
-    /// <summary>The kernel.</summary>
+    /// <summary>Bytes of dynamic shared memory a block takes.</summary>
+    public static int SharedBytes<TTile>()
+        where TTile : struct, IFloatTile<TTile> =>
+        Math.Max(Stages * 2 * TTile.Side * RowBytes, TTile.Side * (TTile.Side + TTile.Threads) * sizeof(float));
+
+    /// <summary>The kernel: blocks rows/Side x outputs/Side, Threads² threads.</summary>
     /// <param name="y">Results.</param>
-    /// <param name="x">Inputs in fours.</param>
-    /// <param name="weights">In fours, from the first output's row; as many a row as x has.</param>
+    /// <param name="x">Address of the inputs.</param>
+    /// <param name="w">Address of the weights, from the first output's row; as many numbers a row as x has.</param>
     /// <param name="bias">From the first output; may be empty.</param>
     /// <param name="residual">As <paramref name="y"/>; may be empty.</param>
     /// <param name="rows">Rows of x.</param>
     /// <param name="outputs">Outputs.</param>
-    /// <param name="pieces">Fours of floats of a row of x and of w; even.</param>
+    /// <param name="pieces">Fours of floats of a row of x and of w.</param>
     /// <param name="stride">Floats from a row of y to the next.</param>
     /// <param name="activation">Applied before the residual is added.</param>
-    public static void LinearTiles(
-        ArrayView<float> y, ArrayView<Float4> x, ArrayView<Float4> weights, ArrayView<float> bias, ArrayView<float> residual,
-        int rows, int outputs, int pieces, int stride, int activation)
+    public static void LinearTiles<TTile>(
+        ArrayView<float> y, long x, long w, ArrayView<float> bias, ArrayView<float> residual, int rows, int outputs, int pieces, int stride,
+        int activation)
+        where TTile : struct, IFloatTile<TTile>
     {
-        ArrayView<Float4> xs = SharedMemory.Allocate<Float4>(Depth * Column / 4);
-        ArrayView<Float4> ws = SharedMemory.Allocate<Float4>(Depth * Column / 4);
-        ArrayView<float> xFloats = xs.Cast<float>();
-        ArrayView<float> wFloats = ws.Cast<float>();
+        ArrayView<Float4> stages = SharedMemory.GetDynamic<Float4>();
+        ArrayView<float> shared = stages.Cast<float>();
         int thread = Group.IdxX;
-        int lane = thread & (Tile - 1);
-        int eight = thread >> 6;
-        int loadedRow = (Grid.IdxY * Tile) + lane;
-        int loadedOutput = (Grid.IdxX * Tile) + lane;
-        int at = (eight * 8 * Column) + lane;
-        int column = thread & 15;
-        int row = thread >> 4;
-        Float4 a = default;
-        Float4 b = default;
-        Float4 c = default;
-        Float4 d = default;
-        for (int first = 0; first < pieces; first += Depth / 4)
+        int firstRow = Grid.IdxX * TTile.Side;
+        int firstOutput = Grid.IdxY * TTile.Side;
+        CudaAsm.Emit(Declare);
+
+        // What the thread copies: piece thread % 8 of four rows, a quarter of the tile apart. Their places are alike, since a quarter is a multiple
+        // of eight.
+        const int Copied = 4;
+        int piece = thread & (Pieces - 1);
+        int row = thread >> 3;
+        uint to = (uint)(((row * Pieces) + (piece ^ (row & 7))) * 16);
+        long further = (long)(TTile.Side / Copied) * pieces * 16;
+        long fromX = x + (((((long)firstRow + row) * pieces) + piece) * 16);
+        long fromW = w + (((((long)firstOutput + row) * pieces) + piece) * 16);
+
+        // What it computes: rows and outputs Threads apart, so that neighbouring threads have neighbours.
+        int column = thread & (TTile.Threads - 1);
+        int line = thread / TTile.Threads;
+        TTile sums = default;
+        int steps = GemmPlan.Ceiling(pieces, Pieces);
+        for (int i = 1 - Stages; i < steps; i++)
         {
-            int piece = first + (2 * eight);
-            Store(Load(x, loadedRow, rows, piece, pieces), xFloats, at);
-            Store(Load(weights, loadedOutput, outputs, piece, pieces), wFloats, at);
-            Group.Barrier();
-            for (int k = 0; k < Depth; k++)
+            if (i >= 0)
             {
-                Float4 inputs = xs[(k * (Column / 4)) + row];
-                Float4 factors = ws[(k * (Column / 4)) + column];
-                a = Float4.MultiplyAdd(factors, inputs.X, a);
-                b = Float4.MultiplyAdd(factors, inputs.Y, b);
-                c = Float4.MultiplyAdd(factors, inputs.Z, c);
-                d = Float4.MultiplyAdd(factors, inputs.W, d);
+                // All groups but the latest are there, the thread's own; after the barrier everybody's, and all are done with the step before.
+                CudaAsm.Emit("cp.async.wait_group 1;");
+                Group.Barrier();
             }
 
-            Group.Barrier();
-        }
-
-        int firstRow = (Grid.IdxY * Tile) + (4 * row);
-        int firstOutput = (Grid.IdxX * Tile) + (4 * column);
-        Finish(y, bias, residual, a, firstRow, firstOutput, rows, outputs, stride, activation);
-        Finish(y, bias, residual, b, firstRow + 1, firstOutput, rows, outputs, stride, activation);
-        Finish(y, bias, residual, c, firstRow + 2, firstOutput, rows, outputs, stride, activation);
-        Finish(y, bias, residual, d, firstRow + 3, firstOutput, rows, outputs, stride, activation);
-    }
-
-    private static Float8 Load(ArrayView<Float4> matrix, int row, int rows, int piece, int pieces)
-    {
-        Float8 values = default;
-        if (row < rows && piece < pieces)
-        {
-            long from = ((long)row * pieces) + piece;
-            values = new Float8 { A = matrix[from], B = matrix[from + 1] };
-        }
-
-        return values;
-    }
-
-    private static void Store(Float8 values, ArrayView<float> shared, int at)
-    {
-        shared[at] = values.A.X;
-        shared[at + Column] = values.A.Y;
-        shared[at + (2 * Column)] = values.A.Z;
-        shared[at + (3 * Column)] = values.A.W;
-        shared[at + (4 * Column)] = values.B.X;
-        shared[at + (5 * Column)] = values.B.Y;
-        shared[at + (6 * Column)] = values.B.Z;
-        shared[at + (7 * Column)] = values.B.W;
-    }
-
-    private static void Finish(
-        ArrayView<float> y, ArrayView<float> bias, ArrayView<float> residual, Float4 sums, int row, int output, int rows, int outputs,
-        int stride, int activation)
-    {
-        if (row < rows)
-        {
-            // One body instead of four: the activation is long.
-            for (int i = 0; i < 4 && output + i < outputs; i++)
+            int next = i + Stages - 1;
+            if (next < steps)
             {
-                float sum = i == 0 ? sums.X : i == 1 ? sums.Y : i == 2 ? sums.Z : sums.W;
-                sum = Activating.Apply(activation, bias.Length > 0 ? sum + bias[output + i] : sum);
-                long at = ((long)row * stride) + output + i;
-                y[at] = residual.Length > 0 ? sum + residual[at] : sum;
+                uint stage = (uint)(next % Stages * 2 * TTile.Side * RowBytes) + to;
+                bool inside = piece + (next * Pieces) < pieces;
+                long at = (long)next * RowBytes;
+                CopyRows<TTile>(stage, fromX + at, further, firstRow + row, inside ? rows : 0);
+                CopyRows<TTile>(stage + (uint)(TTile.Side * RowBytes), fromW + at, further, firstOutput + row, inside ? outputs : 0);
+            }
+
+            // An empty group too, so that "all but one" always means the step's own.
+            CudaAsm.Emit("cp.async.commit_group;");
+            if (i >= 0)
+            {
+                int inputs = (i % Stages * 2 * TTile.Side * Pieces) + (line * Pieces);
+                int weights = (((i % Stages * 2) + 1) * TTile.Side * Pieces) + (column * Pieces);
+                for (int p = 0; p < Pieces; p++)
+                {
+                    sums = TTile.MultiplyAdd(sums, stages, inputs + (p ^ (line & 7)), weights + (p ^ (column & 7)));
+                }
+            }
+        }
+
+        // The sums take the stages' place when all copies have come and all warps have read them. The numbers behind each row of them move the
+        // next row's banks on by as many as the row's threads.
+        CudaAsm.Emit("cp.async.wait_all;");
+        Group.Barrier();
+        int pitch = TTile.Side + TTile.Threads;
+        TTile.Store(sums, shared, (line * pitch) + column, pitch * TTile.Threads);
+        Group.Barrier();
+
+        // A thread has one output and every second row; a warp's stores lie side by side.
+        int output = thread & (TTile.Side - 1);
+        if (firstOutput + output < outputs)
+        {
+            float add = bias.Length > 0 ? bias[firstOutput + output] : 0;
+            int last = IntrinsicMath.Min(TTile.Side, rows - firstRow);
+            int r = thread / TTile.Side;
+            long at = (((long)firstRow + r) * stride) + firstOutput + output;
+            for (; r < last; r += TTile.Threads * TTile.Threads / TTile.Side)
+            {
+                float value = Activating.Apply(activation, shared[(r * pitch) + output] + add);
+                y[at] = residual.Length > 0 ? value + residual[at] : value;
+                at += (long)(TTile.Threads * TTile.Threads / TTile.Side) * stride;
             }
         }
     }
+
+    // Starts copying four pieces of 16 bytes; those of rows from the last on become zeros.
+    private static void CopyRows<TTile>(uint to, long from, long further, int row, int rows)
+        where TTile : struct, IFloatTile<TTile>
+    {
+        const uint Quarter = RowBytes / 4;
+        int apart = TTile.Side / 4;
+        uint distance = (uint)TTile.Side * Quarter;
+        CudaAsm.Emit(Copy, to, from, row < rows ? 16 : 0);
+        CudaAsm.Emit(Copy, to + distance, from + further, row + apart < rows ? 16 : 0);
+        CudaAsm.Emit(Copy, to + (2 * distance), from + (2 * further), row + (2 * apart) < rows ? 16 : 0);
+        CudaAsm.Emit(Copy, to + (3 * distance), from + (3 * further), row + (3 * apart) < rows ? 16 : 0);
+    }
+
+    private const string Declare = ".reg .u32 sb; mov.u32 sb, __dyn_shared_alloca;";
+
+    private const string Copy = "{ .reg .u32 p; add.u32 p, sb, %0; cp.async.cg.shared.global [p], [%1], 16, %2; }";
 }

@@ -134,6 +134,14 @@ public sealed class WeightView
         }
     }
 
+    /// <summary>The file's own bytes of up to <paramref name="most"/> rows from <paramref name="row"/> on, row-major.</summary>
+    /// <returns>At least one row; or nothing where these rows do not lie so, in a run, as numbers of <paramref name="format"/>.</returns>
+    internal ReadOnlySpan<byte> StoredRows(int row, int most, MatrixFormat format)
+    {
+        (IPart part, int local) = Find(row);
+        return part is FloatPart floats && floats.Format == format ? floats.StoredRows(local, Math.Min(most, part.Rows - local)) : default;
+    }
+
     /// <summary>Copies rows [row, row + count) turned on their side: destination[k·stride + i] = element (row + i, k).</summary>
     /// <remarks>This is the order a CPU panel stores; for GPT-2's [in, out] files each k is one straight copy.</remarks>
     public void CopyPanel(int row, int count, int stride, Span<float> destination)
@@ -214,6 +222,12 @@ public sealed class WeightView
             ElementType.BF16 => MatrixFormat.BF16,
             _ => MatrixFormat.F32,
         };
+
+        // 64-bit floats count as F32, which they round to.
+        public ReadOnlySpan<byte> StoredRows(int row, int count) =>
+            RowStride == Cols && ColStride == 1 && Tensor.Type != ElementType.F64
+                ? Tensor.Source.Slice(Tensor.Offset + (row * RowStride * Tensor.Type.Size()), checked(count * Cols * Tensor.Type.Size()))
+                : default;
 
         public void CopyRow(int row, Span<float> destination) => CopyRun(row * RowStride, ColStride, destination[..Cols]);
 

@@ -90,6 +90,31 @@ public sealed class CudaDriverTests : IDisposable
         Assert.All(found, each => Assert.Equal(0, each));
     }
 
+    // Buffers of 3 MiB and a bit are filled by several threads, the rest of one by the caller's own.
+    [Theory]
+    [InlineData((7 << 20) + 5)]
+    [InlineData((2 << 20) - 1)]
+    public void Megabytes_are_copied_whole_and_in_order(int bytes)
+    {
+        const int Buffer = (3 << 20) + 64;
+        using CudaDriver driver = _cuda.OpenDevice(stagingBytes: Buffer);
+        nint there = driver.Allocate(bytes + 3);
+        byte[] source = RandomNumberGenerator.GetBytes(bytes);
+        byte[] expected = [.. source, 1, 2, 3];
+        _cuda.Calls.Clear();
+        driver.CopyIn(there, source);
+        Array.Clear(source);
+        driver.CopyIn(there + bytes, [1, 2, 3]);
+        byte[] found = new byte[bytes + 3];
+        driver.CopyOut(found, there);
+        Assert.Equal(expected, found);
+
+        // Whoever fills the buffers, the library is called by one thread, piece after piece.
+        int[] pieces = bytes > Buffer ? [Buffer, Buffer, bytes - (2 * Buffer), 3] : [bytes, 3];
+        Assert.Equal(pieces.Select(piece => $"MemcpyHtoDAsync {piece}"), _cuda.Calls.Where(call => call.StartsWith("MemcpyHtoD", StringComparison.Ordinal)));
+        Assert.Empty(_cuda.Faults);
+    }
+
     [Fact]
     public void A_large_copy_fills_one_buffer_while_the_other_is_read()
     {

@@ -34,9 +34,9 @@ public sealed class GemmProductTests(ITestOutputHelper output)
     {
         foreach (GemmPrecision precision in Enum.GetValues<GemmPrecision>())
         {
-            foreach (int size in (ReadOnlySpan<int>)[64, 128])
+            foreach (int size in (ReadOnlySpan<int>)[16, 64, 128])
             {
-                using var run = new GemmRun { Shape = new GemmShape(format, rows, outputs, inputs, precision), Size = size };
+                using var run = new GemmRun { Shape = new GemmShape(format, rows, outputs, inputs, precision), TileRows = size };
                 double error = run.Error();
                 output.WriteLine($"{precision}, tiles of {size}: {run.RelativeError:E1}, {error:P0} of what is allowed");
                 Assert.InRange(error, 0, 1);
@@ -55,12 +55,16 @@ public sealed class GemmProductTests(ITestOutputHelper output)
     {
         foreach (GemmPrecision precision in Enum.GetValues<GemmPrecision>())
         {
-            using var run = new GemmRun
+            foreach (int size in (ReadOnlySpan<int>)[16, 64])
             {
-                Shape = new GemmShape(format, 33, 70, 260, precision), Splits = 4, HasBias = true, HasResidual = true, Activation = Activation.Silu,
-            };
-            Assert.InRange(run.Error(), 0, 1);
-            Assert.True(run.IsSurroundingKept);
+                using var run = new GemmRun
+                {
+                    Shape = new GemmShape(format, 33, 70, 260, precision), TileRows = size, Splits = 4, HasBias = true, HasResidual = true,
+                    Activation = Activation.Silu,
+                };
+                Assert.InRange(run.Error(), 0, 1);
+                Assert.True(run.IsSurroundingKept);
+            }
         }
     }
 
@@ -120,26 +124,45 @@ public sealed class GemmProductTests(ITestOutputHelper output)
     {
         var shape = new GemmShape(MatrixFormat.BF16, 1, 1, 1, GemmPrecision.Rounded);
         GemmPlan plan = GemmPlan.For(shape, 1);
-        var operands = new GemmOperands { Y = 256, X = 512, W = 1024, XStride = 8, YStride = 8 };
+        var operands = new GemmOperands { Y = 256, W = 1024, YStride = 8 };
         KernelLauncher none = (Delegate _, in LaunchShape _, in KernelArguments _) => { };
-        Gemm.Launch(none, shape, operands, plan, 2048);
-        Assert.Throws<ArgumentException>(() => Gemm.Launch(none, shape, operands with { XStride = 4 }, plan, 2048));
-        Assert.Throws<ArgumentException>(() => Gemm.Launch(none, shape, operands with { X = 520 }, plan, 2048));
-        Assert.Throws<ArgumentException>(() => Gemm.Launch(none, shape, operands with { W = 1032 }, plan, 2048));
-        Assert.Throws<ArgumentException>(() => Gemm.Launch(none, shape, operands, plan, 2064));
-        Assert.Throws<ArgumentException>(() => Gemm.Launch(none, shape with { Format = MatrixFormat.F32 }, operands, plan, 2048));
+        Gemm.Round(none, shape, 512, 8, 2048);
+        Gemm.Multiply(none, shape, operands, plan, 2048, 0);
+        Assert.Throws<ArgumentException>(() => Gemm.Round(none, shape, 512, 4, 2048));
+        Assert.Throws<ArgumentException>(() => Gemm.Round(none, shape, 520, 8, 2048));
+        Assert.Throws<ArgumentException>(() => Gemm.Round(none, shape, 512, 8, 2064));
+        Assert.Throws<ArgumentException>(() => Gemm.Multiply(none, shape, operands with { W = 1032 }, plan, 2048, 0));
+        Assert.Throws<ArgumentException>(() => Gemm.Multiply(none, shape, operands, plan, 2064, 0));
+        Assert.Throws<ArgumentException>(() => Gemm.Multiply(none, shape, operands, plan, 2048, 8));
+        Assert.Throws<ArgumentException>(() => Gemm.Multiply(none, shape with { Format = MatrixFormat.F32 }, operands, plan, 2048, 0));
     }
 
     [Fact]
     public void A_step_takes_the_operations_it_should()
     {
-        using var run = new GemmRun { Shape = new GemmShape(MatrixFormat.BF16, 256, 128, 64, GemmPrecision.Rounded), Size = 128 };
+        using var run = new GemmRun { Shape = new GemmShape(MatrixFormat.BF16, 256, 128, 64, GemmPrecision.Rounded), TileRows = 128 };
         Assert.InRange(run.Error(), 0, 1);
         Assert.Equal(256L * 128 * 64 / (16 * 8 * 16), run.Product.TensorOperations);
 
         // Reads of a row's factor are shared by a warp, so they count for more than they move.
         Assert.InRange(run.Product.ReadEfficiency, 1, 4);
         Assert.Equal(1, run.Product.WriteEfficiency);
+    }
+
+    // Weights once for all rows, inputs once for every 64 outputs, and a float of each row's factor and output's bias.
+    [Fact]
+    public void Flat_tiles_read_every_weight_once()
+    {
+        const int Outputs = 128;
+        const int Inputs = 256;
+        using var run = new GemmRun { Shape = new GemmShape(MatrixFormat.BF16, 16, Outputs, Inputs, GemmPrecision.Rounded), TileRows = 16 };
+        Assert.InRange(run.Error(), 0, 1);
+        const int Tiles = Outputs / 64;
+        long factors = Tiles * 4 * 8;
+        Assert.Equal((2 * Inputs * (Outputs + (Tiles * 16)) / 32) + factors, run.Product.SectorsRead);
+        Assert.Equal(16 * Outputs * sizeof(float) / 32, run.Product.SectorsWritten);
+        Assert.Equal(16L * Outputs * Inputs / (16 * 8 * 16), run.Product.TensorOperations);
+        Assert.Equal(0, run.Product.BankConflicts);
     }
 
     [Theory]
@@ -176,9 +199,11 @@ public sealed class GemmProductTests(ITestOutputHelper output)
     [Fact]
     public void Tiles_do_not_change_bits()
     {
-        using var small = new GemmRun { Shape = new GemmShape(MatrixFormat.Q8, 70, 130, 100, GemmPrecision.Rounded), Size = 64 };
-        using var large = new GemmRun { Shape = small.Shape, Size = 128 };
+        using var small = new GemmRun { Shape = new GemmShape(MatrixFormat.Q8, 70, 130, 100, GemmPrecision.Rounded), TileRows = 64 };
+        using var large = new GemmRun { Shape = small.Shape, TileRows = 128 };
+        using var flat = new GemmRun { Shape = small.Shape, TileRows = 16 };
         Assert.Equal(small.Results(), large.Results());
+        Assert.Equal(small.Results(), flat.Results());
     }
 
     [Theory]

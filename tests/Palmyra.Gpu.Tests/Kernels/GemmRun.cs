@@ -18,7 +18,8 @@ internal sealed class GemmRun : IDisposable
 
     public required GemmShape Shape { get; init; }
 
-    public int Size { get; init; } = 64;
+    /// <summary>Rows of a tile: 16, 64 or 128.</summary>
+    public int TileRows { get; init; } = 64;
 
     public int Splits { get; init; } = 1;
 
@@ -86,19 +87,23 @@ internal sealed class GemmRun : IDisposable
         var operands = new GemmOperands
         {
             Y = results,
-            X = Upload(x),
             W = Upload(stored),
             Scales = scales.Length > 0 ? Upload(scales) : 0,
             ScaleStride = scales.Length / outputs,
             Bias = HasBias ? Upload(bias) : 0,
             Residual = InPlace ? results : HasResidual ? Upload(residual) : 0,
-            XStride = stride,
             YStride = yStride,
             Activation = Activation,
         };
-        int passes = precision == GemmPrecision.Rounded ? 1 : scales.Length > 0 ? 3 : 2;
-        GemmPlan plan = GemmPlan.Of(Shape, Size, Splits, passes);
-        Gemm.Launch(Launch, Shape, operands, plan, _driver.Allocate(plan.ScratchBytes));
+        GemmPlan plan = TileRows switch
+        {
+            16 => GemmPlan.Of<FlatTile>(Shape, Splits),
+            64 => GemmPlan.Of<SmallTile>(Shape, Splits),
+            _ => GemmPlan.Of<LargeTile>(Shape, Splits),
+        };
+        nint rounded = _driver.Allocate(plan.RoundedBytes);
+        Gemm.Round(Launch, Shape, Upload(x), stride, rounded);
+        Gemm.Multiply(Launch, Shape, operands, plan, rounded, Splits == 1 ? 0 : _driver.Allocate(plan.SumsBytes));
         float[] actual = new float[y.Length];
         _driver.CopyOut(MemoryMarshal.AsBytes(actual.AsSpan()), results);
 
@@ -112,7 +117,7 @@ internal sealed class GemmRun : IDisposable
             (GemmPrecision.Rounded, _) => Math.Pow(2, -10),
             (_, MatrixFormat.BF16) => Math.Pow(2, -16),
             _ => Math.Pow(2, -21),
-        } + (inputs * passes * Math.Pow(2, -24));
+        } + (inputs * Shape.Passes * Math.Pow(2, -24));
         double worst = 0;
         double squares = 0;
         double distances = 0;
