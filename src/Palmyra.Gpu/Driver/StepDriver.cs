@@ -51,19 +51,41 @@ internal sealed class StepDriver(IGpuDriver driver, bool graphs) : IGpuDriver
     /// <summary>What the driver said when it refused to record; null while it has not.</summary>
     public string? WhyNoGraphs { get; private set; }
 
+    /// <summary>Whether a step was begun and nothing has waited for the device since.</summary>
+    public bool InStep { get; private set; }
+
+    /// <summary>
+    /// Called before anything that launches, reads, writes or frees memory: what was asked for earlier and is held back elsewhere
+    /// (<see cref="StepFusion"/>) is launched in it, and so keeps its place.
+    /// </summary>
+    public Action? Before { get; set; }
+
     /// <summary>Lets launches wait from now on, until something waits for the device.</summary>
-    public void BeginStep() => _lets = graphs && WhyNoGraphs is null;
+    public void BeginStep()
+    {
+        Before?.Invoke();
+        InStep = true;
+        _lets = graphs && WhyNoGraphs is null;
+    }
 
     /// <summary>Sends off what waits and lets nothing wait any more.</summary>
     public void EndStep()
     {
-        _lets = false;
-        Flush();
+        InStep = false;
+        try
+        {
+            Before?.Invoke();
+        }
+        finally
+        {
+            Stop();
+        }
     }
 
     /// <inheritdoc/>
     public void Launch(GpuFunction function, in LaunchShape shape, ReadOnlySpan<byte> arguments)
     {
+        Before?.Invoke();
         if (!_lets)
         {
             driver.Launch(function, shape, arguments);
@@ -74,7 +96,7 @@ internal sealed class StepDriver(IGpuDriver driver, bool graphs) : IGpuDriver
         _waiting.Add(function, shape, arguments);
         if (_waiting.Count == MostLaunches)
         {
-            EndStep();
+            Stop();
         }
     }
 
@@ -84,6 +106,7 @@ internal sealed class StepDriver(IGpuDriver driver, bool graphs) : IGpuDriver
     /// <inheritdoc/>
     public void Free(nint address)
     {
+        Before?.Invoke();
         Flush();
         driver.Free(address);
         Forget(_steps.Count);
@@ -92,6 +115,7 @@ internal sealed class StepDriver(IGpuDriver driver, bool graphs) : IGpuDriver
     /// <inheritdoc/>
     public void Clear(nint address, long bytes)
     {
+        Before?.Invoke();
         Flush();
         driver.Clear(address, bytes);
     }
@@ -99,6 +123,7 @@ internal sealed class StepDriver(IGpuDriver driver, bool graphs) : IGpuDriver
     /// <inheritdoc/>
     public void CopyIn(nint address, ReadOnlySpan<byte> source)
     {
+        Before?.Invoke();
         Flush();
         driver.CopyIn(address, source);
     }
@@ -113,6 +138,7 @@ internal sealed class StepDriver(IGpuDriver driver, bool graphs) : IGpuDriver
     /// <inheritdoc/>
     public void CopyWithin(nint destination, nint source, long bytes)
     {
+        Before?.Invoke();
         Flush();
         driver.CopyWithin(destination, source, bytes);
     }
@@ -137,6 +163,7 @@ internal sealed class StepDriver(IGpuDriver driver, bool graphs) : IGpuDriver
     /// <inheritdoc/>
     public void Replay(GpuGraph graph)
     {
+        Before?.Invoke();
         Flush();
         driver.Replay(graph);
     }
@@ -151,6 +178,8 @@ internal sealed class StepDriver(IGpuDriver driver, bool graphs) : IGpuDriver
     /// <summary>Forgets what waits, since nobody is left to read it. Called before memory is given back for good.</summary>
     public void Abandon()
     {
+        Before = null;
+        InStep = false;
         _lets = false;
         _waiting.Clear();
     }
@@ -162,6 +191,12 @@ internal sealed class StepDriver(IGpuDriver driver, bool graphs) : IGpuDriver
         Abandon();
         _steps.Clear();
         driver.Dispose();
+    }
+
+    private void Stop()
+    {
+        _lets = false;
+        Flush();
     }
 
     private void Flush()
