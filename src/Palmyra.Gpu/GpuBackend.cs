@@ -50,6 +50,13 @@ internal sealed partial class GpuBackend : IBackend
     /// <summary>The driver, which counts launches, recordings and replays.</summary>
     public StepDriver Driver => _runtime.Driver;
 
+    /// <summary>Whether launches of a step become one where they can; <see cref="GpuOptions.FusedSteps"/> at first.</summary>
+    public bool FusesSteps
+    {
+        get => _fusion.Fuses;
+        set => _fusion.Fuses = value;
+    }
+
     /// <summary>Bytes of the pieces in use.</summary>
     public long UsedBytes => _runtime.Memory.UsedBytes;
 

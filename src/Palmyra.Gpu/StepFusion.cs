@@ -17,7 +17,7 @@ namespace Palmyra.Gpu;
 internal sealed class StepFusion
 {
     private readonly GpuRuntime _runtime;
-    private readonly bool _fuses;
+    private bool _fuses;
 
     // With a product, the norm is the one it reads; without a product there is no rotation.
     private Norm? _norm;
@@ -31,6 +31,17 @@ internal sealed class StepFusion
     {
         (_runtime, _fuses) = (runtime, fuses);
         runtime.Driver.Before = Send;
+    }
+
+    /// <summary>Whether anything is held back at all. A change sends what is held back.</summary>
+    public bool Fuses
+    {
+        get => _fuses;
+        set
+        {
+            Send();
+            _fuses = value;
+        }
     }
 
     private bool Holds => _fuses && _runtime.Driver.InStep;
