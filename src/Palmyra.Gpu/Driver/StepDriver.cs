@@ -36,6 +36,9 @@ internal sealed class StepDriver(IGpuDriver driver, bool graphs) : IGpuDriver
     /// <inheritdoc/>
     public long FreeBytes => driver.FreeBytes;
 
+    /// <summary>Kernels that were asked for, whether they were launched one by one or in a graph.</summary>
+    public long Kernels { get; private set; }
+
     /// <summary>Kernels that were launched one by one.</summary>
     public long Launches { get; private set; }
 
@@ -86,6 +89,7 @@ internal sealed class StepDriver(IGpuDriver driver, bool graphs) : IGpuDriver
     public void Launch(GpuFunction function, in LaunchShape shape, ReadOnlySpan<byte> arguments)
     {
         Before?.Invoke();
+        Kernels++;
         if (!_lets)
         {
             driver.Launch(function, shape, arguments);
