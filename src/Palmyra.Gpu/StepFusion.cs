@@ -134,14 +134,18 @@ internal sealed class StepFusion
     /// <summary>Launches what is held back.</summary>
     private void Send()
     {
+        // Nearly always: every call of the driver comes here.
+        if (_norm is null && _product is null)
+        {
+            return;
+        }
+
         (Norm? norm, Product? product, Rotation? rotation) = (_norm, _product, _rotation);
 
         // Forgotten first, since a launch comes back here, and one that fails must not be done with somebody's later call.
         Forget();
         switch (norm, product, rotation)
         {
-            case (null, null, _):
-                break;
             case (Norm alone, null, _):
                 _runtime.Launch(alone.Launch);
                 break;

@@ -178,7 +178,7 @@ public sealed class FusedStepTests
             var driver = new PtxDriver();
             using GpuBackend gpu = InterpretedGpu.Create(driver);
             new FusedShape(format, CacheFormat.F16, 1, 1056, 2, 8, 8).Run(gpu);
-            PtxStatistics[] fused = [.. driver.Statistics.Where(pair => pair.Key.Contains("NormedInputs", StringComparison.Ordinal)).Select(pair => pair.Value)];
+            PtxStatistics[] fused = [.. driver.Statistics.Values.Where(kernel => kernel.Kernel.Contains("NormedInputs", StringComparison.Ordinal))];
             Assert.Equal(2, fused.Length);
             Assert.All(fused, kernel => Assert.Empty(kernel.BankConflictsByInstruction));
         }

@@ -84,6 +84,17 @@ public sealed class StepFusionTests
         ["a large batch before the product"] = (2, stand => { stand.Norm(); stand.PrepareMany(); stand.Project(); }),
         ["rows gathered from the norm"] = (2, stand => { stand.Norm(); stand.Gpu.GatherRows(stand.Other, stand.Normed, [2, 1, 0]); }),
         ["the norm's input given back"] = (1, stand => { stand.Norm(); stand.X.Dispose(); stand.X = stand.Other; stand.Project(); stand.Store(); }),
+        ["the norm's input given back to the device"] = (2, stand =>
+        {
+            // More than half a slab: memory of its own.
+            stand.X = stand.Gpu.Allocate(600_000, Stand.Width);
+            stand.X.Rows = 3;
+            stand.Write(stand.X);
+            stand.Norm();
+            stand.X.Dispose();
+            stand.X = stand.Other;
+            stand.Project();
+        }),
         ["the norm's input given back and its memory taken"] = (2, stand =>
         {
             stand.Norm();

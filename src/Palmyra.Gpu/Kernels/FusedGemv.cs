@@ -8,26 +8,28 @@ namespace Palmyra.Gpu.Kernels;
 //
 // Teams. `team` threads make four outputs of all rows, as a block of Gemv's does with as many; a block has one team, or, where it norms, four, so
 // that four teams share the work of norming. The blocks that norm are about as many as run at once, and go through the outputs in rounds:
-// block b's team t takes groups of four outputs b·teams + t, then that many blocks·teams further on, and so forth. All teams of a block make
-// the same number of rounds, a group beyond the last being the last one, not written.
+// block b's team t takes the group of four outputs b·teams + t, then the one that blocks·teams further on, and so forth. All teams of a block
+// make the same number of rounds; where a group lies beyond the last output, the last one is computed again and not written.
 //
 // Norming. Every block norms all rows for itself, by Normalizing, into dynamic shared memory; block 0 also writes them to x, where the LayerNorm that
 // was asked for would have left them. They lie turned, [row][four of a step][step], the fours of a step being 2, 4 or 8 and the way from one to
 // the next `fourStride` = steps rounded up to eight, and 4, 2 or 1 more: lanes take neighbouring steps, so what they read together lies in a run,
-// and eight lanes that write neighbouring fours write to eight different pieces of the 128 bytes of all banks. No request meets itself in a bank.
+// and eight lanes that write neighbouring fours write to eight different pieces of the 128 bytes of all banks. No request meets itself in a bank,
+// where lanes of Gemv read 16 bytes in every 32, 64 or 128.
 //
 // Epilogue. Where `headDim` is not 0 the outputs are queries, keys and values, the four of a team lie within one head (headDim is a multiple of
 // four), and a thread has all four of a row: it turns its pairs, writes them to y, and keys and values to their place in the cache as well. Zeros
 // behind a head's last number are there from the cache's beginning. Otherwise the epilogue is Gemv's: activation, residual.
 //
-// Shared memory, dynamic: rows·2·Parts·fourStride·16 bytes (GPT-J-6B in BF16: 16.5 KB a row). Static: 2 KB of sums that warps leave for their
+// Shared memory, dynamic: rows·2·Parts·fourStride·16 bytes (GPT-J-6B in BF16: 16.1 KB a row). Static: 2 KB of sums that warps leave for their
 // teams, in two halves for rounds in turn, so that a round has one barrier: who writes a half has passed the barrier of the round before,
 // and so has everybody who read it last. And 256 bytes of the norm's sums.
 // Bytes: weights once. With a norm a block reads x three times, gain and bias once a row, from the nearest cache but for the first time: 20·inputs
-// bytes a row, 4 more to shared memory, where Gemv reads 4·inputs·rows for every four outputs. With two blocks of 512 threads on a multiprocessor
-// that is 2·24·4096 bytes or 1,500 cycles of its load path for a row of GPT-J-6B, all of them at once and before the first weight: about what
-// the launch and the single kernel in its place would take for one row, but it grows with the rows while those run side by side. So up to four.
-// Registers: the sums and the step of weights as in Gemv, 128 at most a thread, which 512 threads of four rows must keep to; none of this is measured.
+// bytes a row, 4·inputs more to shared memory. With two blocks of 512 threads on a multiprocessor that is 2·24·4096 bytes, or 1,500 cycles of a load
+// path of 128 bytes, for a row of GPT-J-6B, before the first weight: less than a launch and a kernel of its own for one row, and it grows with
+// the rows, which a kernel of its own norms side by side. So up to four; where between one and four it stops to pay is to be measured.
+// Registers: sums and weights as in Gemv. 512 threads leave 128 a thread; four rows of Q4, with 16 sums, 16 of the step so far, 16 words and 32
+// floats of weights, 8 of inputs and addresses, come near it. None of this is measured.
 internal static class FusedGemv
 {
     /// <summary>Rows that are normed in place, at most.</summary>

@@ -7,7 +7,8 @@ namespace Palmyra.Gpu.Kernels;
 // read once and written once. Reading the mean first costs a pass and saves the cancellation that Σx² − (Σx)²/n has. Every thread has read its
 // columns of x before it writes them, so y may be x.
 // Additions are those of eight warps, whatever the block has (FusedGemv norms with others): 256 lanes take fours of columns in turn, each adds its own
-// in order; a butterfly over the lanes of a warp, then the eight warps in order.
+// in order; a butterfly over the lanes of a warp, then the eight warps in order. Squares are one chain, so that there is one way only to fuse its
+// multiplications with its additions: the assembler's choice is the same wherever this is part of.
 // Tails: padding is left out of the squares and written as zeros; a NaN there would stay for all later rows.
 internal static class Normalizing
 {
@@ -75,7 +76,10 @@ internal static class Normalizing
             for (int piece = ((item % Warps) * 32) + lane; piece < pieces; piece += Threads)
             {
                 Float4 away = Away(x[row + piece], mean, cols - (4 * piece));
-                squares += ((away.X * away.X) + (away.Y * away.Y)) + ((away.Z * away.Z) + (away.W * away.W));
+                squares = (away.X * away.X) + squares;
+                squares = (away.Y * away.Y) + squares;
+                squares = (away.Z * away.Z) + squares;
+                squares = (away.W * away.W) + squares;
             }
 
             squares = Reducing.WarpSum(squares);
