@@ -146,12 +146,15 @@ public sealed class FusedStepTests
     [InlineData(true)]
     public void Blocks_that_go_many_rounds_are_the_same(bool reverse)
     {
-        // Two multiprocessors run sixteen blocks of four teams of 32: 256 outputs a round, 780 outputs, the last round not full.
-        var device = new GpuDevice(0, "Two multiprocessors", 9, 0, 8L << 30, 2, 232448, 13000);
+        // A multiprocessor runs eight blocks of four teams of 32, four of 64, two of 128: 128, 64 or 32 outputs a round, the last round not full.
+        var device = new GpuDevice(0, "One multiprocessor", 9, 0, 8L << 30, 1, 232448, 13000);
         foreach (MatrixFormat format in Enum.GetValues<MatrixFormat>())
         {
-            var shape = new FusedShape(format, CacheFormat.F16, 2, 50, Heads: 13, HeadDim: 20, Dims: 12);
-            AssertSame(shape, 2, new PtxDriver(device) { ReverseBlocks = reverse });
+            foreach (int cols in new[] { 50, 2060 })
+            {
+                var shape = new FusedShape(format, CacheFormat.F16, 2, cols, Heads: 4, HeadDim: 20, Dims: 12);
+                AssertSame(shape, 2, new PtxDriver(device) { ReverseBlocks = reverse });
+            }
         }
     }
 
