@@ -138,7 +138,8 @@ internal sealed partial class GpuBackend
         arguments.Add(0).Add(tokens.Length).Add(cache.Heads).Add(cache.HeadDim).Add(cache.PageSize);
         arguments.Add((long)width).Add(qkv.Stride).Add(width);
         int items = checked(tokens.Length * cache.Heads * 2);
-        _runtime.Launch(Storing(cache.Format), new LaunchShape(BlocksFor(items), 1, Caching.Threads), arguments);
+        var launch = new KernelLaunch(Storing(cache.Format), new LaunchShape(BlocksFor(items), 1, Caching.Threads), arguments);
+        _fusion.Store(launch, qkv.Address, cache, layer, tokens, firstPages, pages);
     }
 
     private GpuKvCache Uncached(AttentionShape shape, int pages)

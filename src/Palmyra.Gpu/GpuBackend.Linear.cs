@@ -176,7 +176,20 @@ internal sealed partial class GpuBackend
         // Enough threads that each has a few steps, no more: small matrices would leave them idle.
         int threads = steps >= 256 ? 128 : steps >= 64 ? 64 : 32;
         int blocks = (product.Outputs + Gemv.Outputs - 1) / Gemv.Outputs;
-        _runtime.Launch(FewRows(weights.Format, product.Rows), new LaunchShape(blocks, 1, threads), arguments);
+        var launch = new KernelLaunch(FewRows(weights.Format, product.Rows), new LaunchShape(blocks, 1, threads), arguments);
+        _fusion.Linear(new StepFusion.Product
+        {
+            Launch = launch,
+            Y = product.Y,
+            X = product.XAddress,
+            Bias = product.Bias,
+            Residual = product.Residual,
+            Format = weights.Format,
+            Rows = product.Rows,
+            Outputs = product.Outputs,
+            Steps = steps,
+            HasActivation = product.Activation != Activation.None,
+        });
     }
 
     private void MultiplyInTiles(in Product product)

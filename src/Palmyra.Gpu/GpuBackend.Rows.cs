@@ -40,7 +40,25 @@ internal sealed partial class GpuBackend
         GpuTensor? kept = stats is null ? null : Of(stats);
         arguments.AddFloats(kept);
         arguments.Add(x.Cols).Add(Of(x).Stride / 4).Add(kept?.Stride ?? 0).Add(epsilon);
-        _runtime.Launch(Normalizing.LayerNorm, new LaunchShape(x.Rows, 1, Normalizing.Threads), arguments);
+        var launch = new KernelLaunch(Normalizing.LayerNorm, new LaunchShape(x.Rows, 1, Normalizing.Threads), arguments);
+        if (kept is not null)
+        {
+            _runtime.Launch(launch);
+            return;
+        }
+
+        _fusion.LayerNorm(new StepFusion.Norm
+        {
+            Launch = launch,
+            Y = Of(y).Address,
+            X = Of(x).Address,
+            Gain = Of(gain).Address,
+            Bias = Of(bias).Address,
+            Rows = x.Rows,
+            Cols = x.Cols,
+            Pieces = Of(x).Stride / 4,
+            Epsilon = epsilon,
+        });
     }
 
     /// <inheritdoc/>
@@ -70,7 +88,19 @@ internal sealed partial class GpuBackend
         arguments.AddView(table.Address, table.Bytes / sizeof(float));
         arguments.AddInts(prepared.Positions);
         arguments.Add(2 * shape.Heads).Add(shape.HeadDim).Add(dims / 2).Add(Of(qkv).Stride);
-        _runtime.Launch(Rotating.Rotate, new LaunchShape(batch.Source.Rows, 1, Rotating.Threads), arguments);
+        var launch = new KernelLaunch(Rotating.Rotate, new LaunchShape(batch.Source.Rows, 1, Rotating.Threads), arguments);
+        _fusion.Rotate(new StepFusion.Rotation
+        {
+            Launch = launch,
+            Qkv = Of(qkv).Address,
+            Rows = batch.Source.Rows,
+            Table = table.Address,
+            TableLength = table.Bytes / sizeof(float),
+            Positions = prepared.Positions,
+            Heads = shape.Heads,
+            HeadDim = shape.HeadDim,
+            Pairs = dims / 2,
+        });
     }
 
     /// <inheritdoc/>

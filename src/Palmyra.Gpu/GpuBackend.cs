@@ -13,8 +13,9 @@ namespace Palmyra.Gpu;
 /// <remarks>
 /// Every call enqueues kernels on the driver's one stream and returns; only <see cref="Read"/>, <see cref="ReadMatrix"/>,
 /// <see cref="ReadPage"/> and <see cref="Synchronize"/> wait. From the <see cref="Prepare"/> of a small batch to the next call that waits,
-/// kernels are collected first: see <see cref="StepDriver"/>. Scratch memory grows with the largest sizes seen and is then kept, so that a
-/// step whose sizes were seen before allocates nothing. Arguments are validated by <see cref="CheckedBackend"/>.
+/// some launches become one (<see cref="StepFusion"/>) and all are collected first (<see cref="StepDriver"/>). Scratch memory grows with the
+/// largest sizes seen and is then kept, so that a step whose sizes were seen before allocates nothing. Arguments are validated by
+/// <see cref="CheckedBackend"/>.
 /// </remarks>
 internal sealed partial class GpuBackend : IBackend
 {
@@ -22,6 +23,7 @@ internal sealed partial class GpuBackend : IBackend
     public const int PageSize = 64;
 
     private readonly GpuRuntime _runtime;
+    private readonly StepFusion _fusion;
     private readonly ConcurrentQueue<DevicePiece> _returned = new();
 
     // Rows with their padding, on their way to a caller who wants none; kept, since every step of generation reads.
@@ -33,7 +35,9 @@ internal sealed partial class GpuBackend : IBackend
     /// <param name="options">How it works; null for the usual.</param>
     public GpuBackend(IGpuDriver driver, KernelCompiler? compiler = null, GpuOptions? options = null)
     {
-        _runtime = new GpuRuntime(driver, compiler ?? KernelCompiler.Default, (options ?? new GpuOptions()).Graphs);
+        options ??= new GpuOptions();
+        _runtime = new GpuRuntime(driver, compiler ?? KernelCompiler.Default, options.Graphs);
+        _fusion = new StepFusion(_runtime, options.FusedSteps);
         _indices = new GpuScratch(_runtime.Memory);
         _page = new GpuScratch(_runtime.Memory);
         _partials = new GpuScratch(_runtime.Memory);
@@ -51,6 +55,13 @@ internal sealed partial class GpuBackend : IBackend
 
     /// <summary>The driver, which counts launches, recordings and replays.</summary>
     public StepDriver Driver => _runtime.Driver;
+
+    /// <summary>Whether launches of a step become one where they can; <see cref="GpuOptions.FusedSteps"/> at first.</summary>
+    public bool FusesSteps
+    {
+        get => _fusion.Fuses;
+        set => _fusion.Fuses = value;
+    }
 
     /// <summary>Bytes of the pieces in use.</summary>
     public long UsedBytes => _runtime.Memory.UsedBytes;

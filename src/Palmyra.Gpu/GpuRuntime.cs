@@ -41,6 +41,9 @@ internal sealed class GpuRuntime : IDisposable
         Driver.Launch(function, shape, arguments.Bytes);
     }
 
+    /// <summary>Starts a kernel that was made ready before.</summary>
+    public void Launch(in KernelLaunch launch) => Launch(launch.Kernel, launch.Shape, launch.Arguments);
+
     /// <summary>Gives all memory and the device back.</summary>
     public void Dispose()
     {

@@ -14,16 +14,21 @@ internal sealed class DecodedModel : IDisposable
     private readonly Workspace _rows;
     private readonly Batch _batch = new();
     private readonly int _pagesEach;
+    private readonly CacheFormat _format;
     private readonly int[] _pasts;
     private KvCache _cache;
     private PreparedBatch? _prepared;
 
-    public DecodedModel(IBackend backend, string folder = "gptj", int sequences = 1, int context = 128, ulong seed = 1, int spare = 0)
+    public DecodedModel(
+        IBackend backend, string folder = "gptj", int sequences = 1, int context = 128, ulong seed = 1, int spare = 0,
+        MatrixFormat format = MatrixFormat.F32, CacheFormat cache = CacheFormat.F32, int? layers = null)
     {
         _backend = backend;
         ModelConfig config = ModelConfigReader.ReadFile(Fixtures.Path($"models/{folder}/config.json")) with { ContextLength = context };
-        _model = TransformerLoader.Load(config, backend, MatrixFormat.F32, new RandomWeights(config, seed).View);
+        config = layers is int count ? config with { Layers = count, Windows = [.. config.Windows.Take(count)] } : config;
+        _model = TransformerLoader.Load(config, backend, format, new RandomWeights(config, seed).View);
         _rows = new Workspace(backend, config);
+        _format = cache;
         _pagesEach = (context + PageSize - 1) / PageSize;
         _pasts = new int[sequences];
         Spare = spare;
@@ -70,6 +75,25 @@ internal sealed class DecodedModel : IDisposable
         return OpCases.Values(_backend, _model.Logits(hidden, selected, _rows));
     }
 
+    /// <summary>All that a step leaves behind: rows that operations wrote, every page of the cache.</summary>
+    public float[] Memory()
+    {
+        var values = new List<float>();
+        foreach (Tensor tensor in new[] { _rows.Residual, _rows.Normed, _rows.Qkv, _rows.Attended, _rows.Hidden, _rows.Selected, _rows.Logits })
+        {
+            values.AddRange(OpCases.Values(_backend, tensor));
+        }
+
+        var page = new float[_cache.PageLength];
+        for (int number = 0; number < _cache.Pages; number++)
+        {
+            _backend.ReadPage(_cache, number, page);
+            values.AddRange(page);
+        }
+
+        return [.. values];
+    }
+
     public void Dispose()
     {
         _cache.Dispose();
@@ -78,5 +102,5 @@ internal sealed class DecodedModel : IDisposable
     }
 
     private KvCache NewCache() => _backend.CreateKvCache(
-        _model.Config.Layers, _model.Config.Heads, _model.Config.HeadDim, (_pasts.Length * _pagesEach) + Spare, PageSize, CacheFormat.F32);
+        _model.Config.Layers, _model.Config.Heads, _model.Config.HeadDim, (_pasts.Length * _pagesEach) + Spare, PageSize, _format);
 }

@@ -15,7 +15,9 @@ internal static class InterpretedGpu
     /// <param name="precision">How products on tensor cores are made.</param>
     /// <param name="logits">Logits that scoring holds at a time.</param>
     /// <param name="graphs">Whether steps that come again are recorded.</param>
+    /// <param name="fused">Whether launches of a step become one where they can.</param>
     public static GpuBackend Create(
-        IGpuDriver? driver = null, GemmPrecision precision = GemmPrecision.Rounded, int logits = 8 << 20, bool graphs = true) =>
-        new(driver ?? new PtxDriver(), Compiler, new GpuOptions { Graphs = graphs }) { Precision = precision, MostLogits = logits };
+        IGpuDriver? driver = null, GemmPrecision precision = GemmPrecision.Rounded, int logits = 8 << 20, bool graphs = true,
+        bool fused = true) =>
+        new(driver ?? new PtxDriver(), Compiler, new GpuOptions { Graphs = graphs, FusedSteps = fused }) { Precision = precision, MostLogits = logits };
 }

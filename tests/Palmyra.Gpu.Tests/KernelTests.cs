@@ -44,7 +44,7 @@ public sealed class KernelTests
         from type in new[]
         {
             typeof(Activating), typeof(Normalizing), typeof(LookingUp), typeof(Rotating), typeof(Caching), typeof(Gemv), typeof(TiledLinear),
-            typeof(PrefillAttention), typeof(TensorAttention), typeof(DecodeAttention), typeof(Scoring), typeof(Ranking),
+            typeof(FusedGemv), typeof(PrefillAttention), typeof(TensorAttention), typeof(DecodeAttention), typeof(Scoring), typeof(Ranking),
         }
         from method in type.GetMethods(BindingFlags.Static | BindingFlags.Public | BindingFlags.DeclaredOnly)
         where method.ReturnType == typeof(void) && method.Name != nameof(Caching.Write)
@@ -65,7 +65,16 @@ public sealed class KernelTests
                 from rows in Rows
                 where weights == typeof(F32Weights) || rows != Rows[^1]
                 select method.MakeGenericMethod(weights, rows),
+            ["TWeights", "TRows", "TInputs", "TNumbers", "TPiece"] => Fused(method),
             _ => Numbers.Select(numbers => method.MakeGenericMethod(numbers)),
         };
     }
+
+    // One and the most rows with a norm, the most without.
+    private static IEnumerable<MethodInfo> Fused(MethodInfo method) => Weights.SelectMany(weights => new[]
+    {
+        method.MakeGenericMethod(weights, Rows[0], typeof(NormedInputs), typeof(F32Numbers), typeof(Float4)),
+        method.MakeGenericMethod(weights, Rows[2], typeof(NormedInputs), typeof(F16Numbers), typeof(Word2)),
+        method.MakeGenericMethod(weights, weights == typeof(F32Weights) ? Rows[4] : Rows[3], typeof(StoredInputs), typeof(F16Numbers), typeof(Word2)),
+    });
 }

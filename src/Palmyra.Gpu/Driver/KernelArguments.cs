@@ -8,8 +8,8 @@ namespace Palmyra.Gpu.Driver;
 /// <remarks>Every Add changes this object and returns it, so that calls can be chained or made one by one.</remarks>
 public struct KernelArguments
 {
-    // PTX allows 4,096 bytes; our kernels take some dozen parameters.
-    private const int Capacity = 256;
+    // PTX allows 4,096 bytes; our kernels take up to some thirty parameters.
+    private const int Capacity = 384;
 
     private Buffer _bytes;
     private int _length;

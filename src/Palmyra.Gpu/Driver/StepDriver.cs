@@ -36,6 +36,9 @@ internal sealed class StepDriver(IGpuDriver driver, bool graphs) : IGpuDriver
     /// <inheritdoc/>
     public long FreeBytes => driver.FreeBytes;
 
+    /// <summary>Kernels that were asked for, whether they were launched one by one or in a graph.</summary>
+    public long Kernels { get; private set; }
+
     /// <summary>Kernels that were launched one by one.</summary>
     public long Launches { get; private set; }
 
@@ -51,19 +54,42 @@ internal sealed class StepDriver(IGpuDriver driver, bool graphs) : IGpuDriver
     /// <summary>Why launches go one by one: nobody wants graphs, or what the driver said when it refused to record. Null while they wait.</summary>
     public string? WhyNoGraphs { get; private set; } = graphs ? null : "Graphs are switched off (GpuOptions.Graphs).";
 
+    /// <summary>Whether a step was begun and nothing has waited for the device since.</summary>
+    public bool InStep { get; private set; }
+
+    /// <summary>
+    /// Called before anything that launches, reads, writes or frees memory: what was asked for earlier and is held back elsewhere
+    /// (<see cref="StepFusion"/>) is launched in it, and so keeps its place.
+    /// </summary>
+    public Action? Before { get; set; }
+
     /// <summary>Lets launches wait from now on, until something waits for the device.</summary>
-    public void BeginStep() => _lets = WhyNoGraphs is null;
+    public void BeginStep()
+    {
+        Before?.Invoke();
+        InStep = true;
+        _lets = WhyNoGraphs is null;
+    }
 
     /// <summary>Sends off what waits and lets nothing wait any more.</summary>
     public void EndStep()
     {
-        _lets = false;
-        Flush();
+        InStep = false;
+        try
+        {
+            Before?.Invoke();
+        }
+        finally
+        {
+            Stop();
+        }
     }
 
     /// <inheritdoc/>
     public void Launch(GpuFunction function, in LaunchShape shape, ReadOnlySpan<byte> arguments)
     {
+        Before?.Invoke();
+        Kernels++;
         if (!_lets)
         {
             driver.Launch(function, shape, arguments);
@@ -74,7 +100,7 @@ internal sealed class StepDriver(IGpuDriver driver, bool graphs) : IGpuDriver
         _waiting.Add(function, shape, arguments);
         if (_waiting.Count == MostLaunches)
         {
-            EndStep();
+            Stop();
         }
     }
 
@@ -84,6 +110,7 @@ internal sealed class StepDriver(IGpuDriver driver, bool graphs) : IGpuDriver
     /// <inheritdoc/>
     public void Free(nint address)
     {
+        Before?.Invoke();
         Flush();
         driver.Free(address);
         Forget(_steps.Count);
@@ -92,6 +119,7 @@ internal sealed class StepDriver(IGpuDriver driver, bool graphs) : IGpuDriver
     /// <inheritdoc/>
     public void Clear(nint address, long bytes)
     {
+        Before?.Invoke();
         Flush();
         driver.Clear(address, bytes);
     }
@@ -99,6 +127,7 @@ internal sealed class StepDriver(IGpuDriver driver, bool graphs) : IGpuDriver
     /// <inheritdoc/>
     public void CopyIn(nint address, ReadOnlySpan<byte> source)
     {
+        Before?.Invoke();
         Flush();
         driver.CopyIn(address, source);
     }
@@ -113,6 +142,7 @@ internal sealed class StepDriver(IGpuDriver driver, bool graphs) : IGpuDriver
     /// <inheritdoc/>
     public void CopyWithin(nint destination, nint source, long bytes)
     {
+        Before?.Invoke();
         Flush();
         driver.CopyWithin(destination, source, bytes);
     }
@@ -137,6 +167,7 @@ internal sealed class StepDriver(IGpuDriver driver, bool graphs) : IGpuDriver
     /// <inheritdoc/>
     public void Replay(GpuGraph graph)
     {
+        Before?.Invoke();
         Flush();
         driver.Replay(graph);
     }
@@ -162,6 +193,8 @@ internal sealed class StepDriver(IGpuDriver driver, bool graphs) : IGpuDriver
     /// <summary>Forgets what waits, since nobody is left to read it. Called before memory is given back for good.</summary>
     public void Abandon()
     {
+        Before = null;
+        InStep = false;
         _lets = false;
         _waiting.Clear();
     }
@@ -173,6 +206,12 @@ internal sealed class StepDriver(IGpuDriver driver, bool graphs) : IGpuDriver
         Abandon();
         _steps.Clear();
         driver.Dispose();
+    }
+
+    private void Stop()
+    {
+        _lets = false;
+        Flush();
     }
 
     private void Flush()

@@ -22,7 +22,19 @@ internal interface ICacheNumbers<TPiece>
     static abstract void Store(ArrayView<TPiece> numbers, long eight, Float8 values, float scale);
 }
 
-internal readonly struct F32Numbers : ICacheNumbers<Float4>
+/// <summary>How kernels write four neighbouring numbers of a cache without scales: what one thread of a product has of a head.</summary>
+/// <typeparam name="TPiece">What is stored at once: 16 bytes, or 8.</typeparam>
+internal interface ICacheFours<TPiece>
+    where TPiece : unmanaged
+{
+    /// <summary>Writes four numbers, rounded as <see cref="ICacheNumbers{TPiece}.Store"/> rounds eight.</summary>
+    /// <param name="numbers">The cache's numbers.</param>
+    /// <param name="four">Which four, counted from the first.</param>
+    /// <param name="values">The numbers.</param>
+    static abstract void Store(ArrayView<TPiece> numbers, long four, Float4 values);
+}
+
+internal readonly struct F32Numbers : ICacheNumbers<Float4>, ICacheFours<Float4>
 {
     public static bool Scaled => false;
 
@@ -35,9 +47,11 @@ internal readonly struct F32Numbers : ICacheNumbers<Float4>
         numbers[2 * eight] = values.A;
         numbers[(2 * eight) + 1] = values.B;
     }
+
+    public static void Store(ArrayView<Float4> numbers, long four, Float4 values) => numbers[four] = values;
 }
 
-internal readonly struct F16Numbers : ICacheNumbers<Word4>
+internal readonly struct F16Numbers : ICacheNumbers<Word4>, ICacheFours<Word2>
 {
     private const float Largest = 65504;
 
@@ -52,6 +66,9 @@ internal readonly struct F16Numbers : ICacheNumbers<Word4>
         X = Halves(values.A.X, values.A.Y), Y = Halves(values.A.Z, values.A.W),
         Z = Halves(values.B.X, values.B.Y), W = Halves(values.B.Z, values.B.W),
     };
+
+    public static void Store(ArrayView<Word2> numbers, long four, Float4 values) =>
+        numbers[four] = new Word2 { X = Halves(values.X, values.Y), Y = Halves(values.Z, values.W) };
 
     private static uint Halves(float low, float high) => Rounded(low) | (Rounded(high) << 16);
 

@@ -52,7 +52,7 @@ internal static class Caching
             slot = token % pageSize;
         }
 
-        long to = ((((((long)page * 2) + values) * heads) + head) * pageSize) + slot;
+        long to = PlaceOf(page, (values * heads) + head, heads, pageSize, slot);
         long from = first + ((long)row * stride) + ((long)values * part) + ((long)head * headDim);
         int eights = (headDim + 7) >> 3;
         float scale = 0;
@@ -120,6 +120,14 @@ internal static class Caching
     /// <param name="first">Where the sequence's list starts, or its first page.</param>
     /// <param name="index">Which page of the sequence.</param>
     public static int PageOf(ArrayView<int> pages, int first, int index) => pages.Length > 0 ? pages[first + index] : first + index;
+
+    /// <summary>Which of a layer's rows a head's keys or values of a token are.</summary>
+    /// <param name="page">The page.</param>
+    /// <param name="part">The head, or, of values, that many further than the heads.</param>
+    /// <param name="heads">Heads.</param>
+    /// <param name="pageSize">Tokens of a page.</param>
+    /// <param name="slot">Which token of the page.</param>
+    public static long PlaceOf(int page, int part, int heads, int pageSize, int slot) => ((((long)page * 2 * heads) + part) * pageSize) + slot;
 
     /// <summary>Eight numbers of a head, zeros beyond its last.</summary>
     public static Float8 Read(ArrayView<float> source, long head, int d, int headDim) =>

@@ -41,37 +41,66 @@ internal static class Gemv
     {
         ArrayView<float> shared = SharedMemory.Allocate<float>(Reducing.MostWarps * TRows.Count * Outputs);
         int first = Grid.IdxX * Outputs;
+        InputRows inputs = AsStored<TWeights>(x, rows, pieces);
+        TRows sums = Sums<TWeights, TRows>(inputs, weights, scales, first, outputs, steps, scaleStride, pieces, Group.IdxX, Group.DimX);
+        Keep(sums, shared, Group.IdxX >> 5);
+        Group.Barrier();
+        Write<TRows>(y, shared, bias, residual, first, rows, outputs, stride, activation, 0, Group.IdxX, Group.DimX);
+    }
+
+    /// <summary>Rows as tensors have them.</summary>
+    public static InputRows AsStored<TWeights>(ArrayView<Float4> x, int rows, int pieces)
+        where TWeights : struct, IWeights => new() { Values = x, Step = TWeights.Parts * 2, Four = 1, Row = pieces, Last = rows - 1 };
+
+    /// <summary>What the lanes of a warp have of four outputs, added up.</summary>
+    /// <param name="x">Inputs.</param>
+    /// <param name="weights">From output 0's row.</param>
+    /// <param name="scales">From output 0's row; empty for floats.</param>
+    /// <param name="first">The first of the four outputs.</param>
+    /// <param name="outputs">Outputs.</param>
+    /// <param name="steps">Steps of a row of weights.</param>
+    /// <param name="scaleStride">Scales from a row to the next.</param>
+    /// <param name="pieces">Fours of floats of a row of x.</param>
+    /// <param name="thread">Which of the threads that share the inputs this is.</param>
+    /// <param name="threads">How many share them.</param>
+    public static TRows Sums<TWeights, TRows>(
+        InputRows x, ArrayView<Word4> weights, ArrayView<ushort> scales, int first, int outputs, int steps, int scaleStride, int pieces,
+        int thread, int threads)
+        where TWeights : struct, IWeights
+        where TRows : struct, IRowSums<TRows>
+    {
         int o1 = IntrinsicMath.Min(first + 1, outputs - 1);
         int o2 = IntrinsicMath.Min(first + 2, outputs - 1);
         int o3 = IntrinsicMath.Min(first + 3, outputs - 1);
         TRows sums = default;
-        for (int step = Group.IdxX; step * TWeights.Parts * 2 < pieces; step += Group.DimX)
+        for (int step = thread; step * TWeights.Parts * 2 < pieces; step += threads)
         {
             WeightStep w0 = TWeights.Load(weights, ((long)first * steps) + step);
             WeightStep w1 = TWeights.Load(weights, ((long)o1 * steps) + step);
             WeightStep w2 = TWeights.Load(weights, ((long)o2 * steps) + step);
             WeightStep w3 = TWeights.Load(weights, ((long)o3 * steps) + step);
             int piece = step * TWeights.Parts * 2;
+            int at = step * x.Step;
             TRows part = default;
             if (!TWeights.Scaled)
             {
                 part = sums;
             }
 
-            part = TRows.Dot(part, Part<TWeights>(w0, w1, w2, w3, 0), x, piece, 0, rows - 1, pieces);
+            part = TRows.Dot(part, Part<TWeights>(w0, w1, w2, w3, 0), x, at, 0);
             if (TWeights.Parts > 1 && piece + 2 < pieces)
             {
-                part = TRows.Dot(part, Part<TWeights>(w0, w1, w2, w3, 1), x, piece + 2, 0, rows - 1, pieces);
+                part = TRows.Dot(part, Part<TWeights>(w0, w1, w2, w3, 1), x, at + (2 * x.Four), 0);
             }
 
             if (TWeights.Parts > 2 && piece + 4 < pieces)
             {
-                part = TRows.Dot(part, Part<TWeights>(w0, w1, w2, w3, 2), x, piece + 4, 0, rows - 1, pieces);
+                part = TRows.Dot(part, Part<TWeights>(w0, w1, w2, w3, 2), x, at + (4 * x.Four), 0);
             }
 
             if (TWeights.Parts > 2 && piece + 6 < pieces)
             {
-                part = TRows.Dot(part, Part<TWeights>(w0, w1, w2, w3, 3), x, piece + 6, 0, rows - 1, pieces);
+                part = TRows.Dot(part, Part<TWeights>(w0, w1, w2, w3, 3), x, at + (6 * x.Four), 0);
             }
 
             if (TWeights.Scaled)
@@ -91,25 +120,50 @@ internal static class Gemv
             }
         }
 
-        sums = TRows.OverWarp(sums);
+        return TRows.OverWarp(sums);
+    }
+
+    /// <summary>Has a warp leave its sums in shared memory, [warp][row][output].</summary>
+    internal static void Keep<TRows>(TRows sums, ArrayView<float> shared, int warp)
+        where TRows : struct, IRowSums<TRows>
+    {
         if ((Group.IdxX & 31) == 0)
         {
-            TRows.Store(sums, shared, (Group.IdxX >> 5) * TRows.Count * Outputs);
+            TRows.Store(sums, shared, warp * TRows.Count * Outputs);
+        }
+    }
+
+    /// <summary>One output of one row before its activation: its bias, then the warps' sums in order.</summary>
+    /// <param name="shared">What <see cref="Keep"/> left.</param>
+    /// <param name="bias">Biases, or empty.</param>
+    /// <param name="output">Which output.</param>
+    /// <param name="item">Which of [row][output] of the four outputs.</param>
+    /// <param name="firstWarp">The first warp that shared the inputs.</param>
+    /// <param name="warps">How many did.</param>
+    public static float Total<TRows>(ArrayView<float> shared, ArrayView<float> bias, int output, int item, int firstWarp, int warps)
+        where TRows : struct, IRowSums<TRows>
+    {
+        float sum = bias.Length > 0 ? bias[output] : 0;
+        for (int warp = firstWarp; warp < firstWarp + warps; warp++)
+        {
+            sum += shared[(warp * TRows.Count * Outputs) + item];
         }
 
-        Group.Barrier();
-        for (int i = Group.IdxX; i < rows * Outputs; i += Group.DimX)
+        return sum;
+    }
+
+    /// <summary>Writes four outputs of every row.</summary>
+    internal static void Write<TRows>(
+        ArrayView<float> y, ArrayView<float> shared, ArrayView<float> bias, ArrayView<float> residual, int first, int rows, int outputs,
+        int stride, int activation, int firstWarp, int thread, int threads)
+        where TRows : struct, IRowSums<TRows>
+    {
+        for (int i = thread; i < rows * Outputs; i += threads)
         {
             int output = first + (i & 3);
             if (output < outputs)
             {
-                float sum = bias.Length > 0 ? bias[output] : 0;
-                for (int warp = 0; warp < Group.DimX >> 5; warp++)
-                {
-                    sum += shared[(warp * TRows.Count * Outputs) + i];
-                }
-
-                sum = Activating.Apply(activation, sum);
+                float sum = Activating.Apply(activation, Total<TRows>(shared, bias, output, i, firstWarp, threads >> 5));
                 int at = ((i >> 2) * stride) + output;
                 y[at] = residual.Length > 0 ? sum + residual[at] : sum;
             }

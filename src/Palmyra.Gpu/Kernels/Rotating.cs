@@ -25,13 +25,29 @@ internal static class Rotating
         {
             int head = i / pairs;
             int pair = i - (head * pairs);
-            float cosine = table[2 * (angles + pair)];
-            float sine = table[(2 * (angles + pair)) + 1];
             long at = row + (head * headDim) + (2 * pair);
-            float even = qkv[at];
-            float odd = qkv[at + 1];
-            qkv[at] = (even * cosine) - (odd * sine);
-            qkv[at + 1] = (odd * cosine) + (even * sine);
+            Turned turned = Turn(table, angles + pair, qkv[at], qkv[at + 1]);
+            qkv[at] = turned.Even;
+            qkv[at + 1] = turned.Odd;
         }
+    }
+
+    /// <summary>Turns a pair.</summary>
+    /// <param name="table">Cosines and sines.</param>
+    /// <param name="angle">Which of them.</param>
+    /// <param name="even">The pair's first number.</param>
+    /// <param name="odd">The pair's second number.</param>
+    public static Turned Turn(ArrayView<float> table, long angle, float even, float odd)
+    {
+        float cosine = table[2 * angle];
+        float sine = table[(2 * angle) + 1];
+        return new Turned { Even = (even * cosine) - (odd * sine), Odd = (odd * cosine) + (even * sine) };
+    }
+
+    /// <summary>A pair.</summary>
+    internal struct Turned
+    {
+        public float Even;
+        public float Odd;
     }
 }

@@ -11,6 +11,25 @@ internal struct FourOutputs
     public Float8 D;
 }
 
+/// <summary>Rows of inputs, and where a step of weights finds what belongs to it: four number j of step s of a row is at s·Step + j·Four.</summary>
+internal struct InputRows
+{
+    /// <summary>The inputs.</summary>
+    public ArrayView<Float4> Values;
+
+    /// <summary>From a step to the next.</summary>
+    public int Step;
+
+    /// <summary>From four inputs to the next of the same step.</summary>
+    public int Four;
+
+    /// <summary>From a row to the next.</summary>
+    public int Row;
+
+    /// <summary>The last row there is; read again in place of those beyond.</summary>
+    public int Last;
+}
+
 /// <summary>Sums of four outputs for several rows of inputs, all in registers: an array would lie in local memory.</summary>
 /// <remarks>Rows are doubled by nesting: Pair&lt;Pair&lt;OneRow&gt;&gt; is four.</remarks>
 /// <typeparam name="T">The type itself.</typeparam>
@@ -24,11 +43,9 @@ internal interface IRowSums<T>
     /// <param name="sums">The sums so far.</param>
     /// <param name="weights">Eight columns of the weights.</param>
     /// <param name="x">The inputs.</param>
-    /// <param name="piece">Which four floats of a row the eight columns begin with.</param>
+    /// <param name="at">Where in a row the first four of the eight columns are.</param>
     /// <param name="row">The first row.</param>
-    /// <param name="last">The last row there is; read again in place of those beyond.</param>
-    /// <param name="pieces">Fours of floats from a row to the next.</param>
-    static abstract T Dot(T sums, FourOutputs weights, ArrayView<Float4> x, int piece, int row, int last, int pieces);
+    static abstract T Dot(T sums, FourOutputs weights, InputRows x, int at, int row);
 
     /// <summary>sums + part·scales.</summary>
     static abstract T AddScaled(T sums, T part, Float4 scales);
@@ -46,10 +63,10 @@ internal struct OneRow : IRowSums<OneRow>
 
     public static int Count => 1;
 
-    public static OneRow Dot(OneRow sums, FourOutputs weights, ArrayView<Float4> x, int piece, int row, int last, int pieces)
+    public static OneRow Dot(OneRow sums, FourOutputs weights, InputRows x, int at, int row)
     {
-        int at = (IntrinsicMath.Min(row, last) * pieces) + piece;
-        var input = new Float8 { A = x[at], B = x[at + 1] };
+        int first = (IntrinsicMath.Min(row, x.Last) * x.Row) + at;
+        var input = new Float8 { A = x.Values[first], B = x.Values[first + x.Four] };
         return new OneRow
         {
             Sums = new Float4
@@ -102,10 +119,10 @@ internal struct Pair<T> : IRowSums<Pair<T>>
 
     public static int Count => 2 * T.Count;
 
-    public static Pair<T> Dot(Pair<T> sums, FourOutputs weights, ArrayView<Float4> x, int piece, int row, int last, int pieces) => new()
+    public static Pair<T> Dot(Pair<T> sums, FourOutputs weights, InputRows x, int at, int row) => new()
     {
-        First = T.Dot(sums.First, weights, x, piece, row, last, pieces),
-        Second = T.Dot(sums.Second, weights, x, piece, row + T.Count, last, pieces),
+        First = T.Dot(sums.First, weights, x, at, row),
+        Second = T.Dot(sums.Second, weights, x, at, row + T.Count),
     };
 
     public static Pair<T> AddScaled(Pair<T> sums, Pair<T> part, Float4 scales) => new()

@@ -89,11 +89,19 @@ public sealed class BundleRunTests : IDisposable
         (int code, string[] lines, JsonElement[] rows) = Run(Few, "--interpreter", "--speed");
         Assert.True(code == 0, string.Join('\n', lines));
         Assert.Equal(["device", "copy", "gemv", "gemm", "attention", "top", "model"], Parts(rows));
-        Assert.Equal((5, 4, 6, 4, 6), (Of(rows, "gemv"), Of(rows, "gemm"), Of(rows, "attention"), Of(rows, "top"), Of(rows, "model")));
+        Assert.Equal((5, 4, 6, 4, 9), (Of(rows, "gemv"), Of(rows, "gemm"), Of(rows, "attention"), Of(rows, "top"), Of(rows, "model")));
         Assert.All(rows.Skip(1), row => Assert.Equal(2, row.GetProperty("values").GetArrayLength()));
         Assert.All(
             rows.Where(row => Text(row, "name").Contains("decode")),
             row => Assert.True(Fact(row, "launches a token") + Fact(row, "replays a token") > 0));
+        JsonElement[] apart = [.. rows.Where(row => Text(row, "name").EndsWith("launches apart", StringComparison.Ordinal))];
+        Assert.Equal(3, apart.Length);
+        Assert.All(apart, row =>
+        {
+            JsonElement fused = rows.Single(other => Text(row, "name") == $"{Text(other, "name")}, launches apart");
+            Assert.True(fused.GetProperty("agrees").GetBoolean());
+            Assert.True(Fact(fused, "kernels a token") < Fact(row, "kernels a token"));
+        });
     }
 
     [Theory]
