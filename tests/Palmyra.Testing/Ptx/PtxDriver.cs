@@ -1,5 +1,6 @@
 using Palmyra.Diagnostics;
 using Palmyra.Gpu.Driver;
+using Palmyra.Testing.Ptx.Checking;
 using Palmyra.Testing.Ptx.Execution;
 using Palmyra.Testing.Ptx.Syntax;
 using Palmyra.Testing.Ptx.Translation;
@@ -141,6 +142,7 @@ public sealed class PtxDriver(GpuDevice? device = null) : IGpuDriver
         }
 
         function = new PtxFunction(kernel, Translator.Translate(kernel.Name, module, entry));
+        PtxChecker.Check(kernel.Name, module);
         _functions.Add((kernel.Entry, kernel.Text), function);
         return function;
     }
