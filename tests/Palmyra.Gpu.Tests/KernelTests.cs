@@ -41,7 +41,7 @@ public sealed class KernelTests
     }
 
     // What the backend starts: public methods of the kernels' classes without a result, whose parameters begin with a view.
-    private static IEnumerable<MethodInfo> Kernels() =>
+    internal static IEnumerable<MethodInfo> Kernels() =>
         from type in new[]
         {
             typeof(Activating), typeof(Normalizing), typeof(LookingUp), typeof(Rotating), typeof(Caching), typeof(Gemv), typeof(TiledLinear),

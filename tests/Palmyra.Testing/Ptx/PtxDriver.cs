@@ -41,6 +41,9 @@ public sealed class PtxDriver(GpuDevice? device = null) : IGpuDriver
     /// </summary>
     public bool ReverseBlocks { get; set; }
 
+    /// <summary>Whether products are joined to the sums that use them, as NVIDIA's assembler may; not within inline PTX.</summary>
+    public bool Contracts { get; init; }
+
     /// <summary>Allocations not given back.</summary>
     public int Allocations => _memory.Live;
 
@@ -129,7 +132,7 @@ public sealed class PtxDriver(GpuDevice? device = null) : IGpuDriver
             return function;
         }
 
-        PtxModule module = PtxModule.Of(kernel.Name, kernel.Text);
+        PtxModule module = PtxModule.Of(kernel.Name, Contracts ? Contraction.Of(kernel.Text, out _) : kernel.Text);
         int capability = (10 * Device.Major) + Device.Minor;
         if (module.Target > capability)
         {
