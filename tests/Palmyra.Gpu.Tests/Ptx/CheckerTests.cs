@@ -113,6 +113,7 @@ public sealed class CheckerTests
     [InlineData("cp.async.cg.shared.global [r0], [r1], 16;", "r1 cannot be an address in global memory")]
     [InlineData("cp.async.cg.global.shared [l0], [r0], 16;", "none of the manual's forms")]
     [InlineData("cp.async.cg.shared.global [r0], [l0], 16, l1;", "does not agree with u32")]
+    [InlineData("cp.async.cg.shared.global [r0], [l0], 16, p0, p1;", "5 operands are given")]
     [InlineData("shfl.bfly.b32 r0, r1, 16, 31;", "none of the manual's forms")]
     [InlineData("vote.ballot.b32 r0, p0;", "none of the manual's forms")]
     [InlineData("shfl.sync.bfly.f32 f0, f1, 16, 31, -1;", "none of the manual's forms")]

@@ -55,8 +55,8 @@ internal static class MovementForms
 
         new($"cp.async.ca.shared|shared::cta.global{Ahead}", "[shared], [global], #4|8|16, u32?", 70, 80),
         new($"cp.async.cg.shared|shared::cta.global{Ahead}", "[shared], [global], #16, u32?", 70, 80),
-        new($"cp.async.ca.shared|shared::cta.global{Ahead}", "[shared], [global], #4|8|16, p", 75, 80),
-        new($"cp.async.cg.shared|shared::cta.global{Ahead}", "[shared], [global], #16, p", 75, 80),
+        new($"cp.async.ca.shared|shared::cta.global{Ahead}", "[shared], [global], #4|8|16, pr", 75, 80),
+        new($"cp.async.cg.shared|shared::cta.global{Ahead}", "[shared], [global], #16, pr", 75, 80),
         new("cp.async.commit_group", string.Empty, 70, 80),
         new("cp.async.wait_group", "#", 70, 80),
         new("cp.async.wait_all", string.Empty, 70, 80),
