@@ -14,9 +14,17 @@ public sealed class GpuVerificationTests(ITestOutputHelper output)
 
     [Theory]
     [MemberData(nameof(Folders))]
-    public void Agrees_with_transformers(string folder)
+    public void Agrees_with_transformers(string folder) => AssertAgrees(folder, contracts: false);
+
+    /// <summary>As NVIDIA's assembler may do: see <see cref="GpuOperationTests"/>.</summary>
+    [Theory]
+    [InlineData("gptj-full-rotary-f16")]
+    [InlineData("gpt-neo-bin-sharded")]
+    public void Agrees_with_transformers_if_products_and_sums_are_joined(string folder) => AssertAgrees(folder, contracts: true);
+
+    private void AssertAgrees(string folder, bool contracts)
     {
-        var driver = new PtxDriver();
+        var driver = new PtxDriver { Contracts = contracts };
         string path = Fixtures.Path($"models/{folder}");
         using LanguageModel model = LanguageModel.Open(
             path,

@@ -1,10 +1,12 @@
 using System.Reflection;
 using Palmyra.Gpu.Compilation;
 using Palmyra.Gpu.Kernels;
+using Palmyra.Testing.Ptx.Checking;
+using Palmyra.Testing.Ptx.Syntax;
 
 namespace Palmyra.Gpu.Tests;
 
-/// <summary>Every kernel compiles, and keeps its numbers in registers.</summary>
+/// <summary>Every kernel compiles to PTX as the manual has it, and keeps its numbers in registers.</summary>
 public sealed class KernelTests
 {
     private static readonly Type[] Weights = [typeof(F32Weights), typeof(F16Weights), typeof(BF16Weights), typeof(Q8Weights), typeof(Q4Weights)];
@@ -29,6 +31,7 @@ public sealed class KernelTests
         foreach (MethodInfo kernel in Kernels())
         {
             string text = compiler.Compile(kernel, 128).Text;
+            PtxChecker.Check(kernel.Name, PtxModule.Of(kernel.Name, text));
             Assert.DoesNotMatch(@"@!?%p[0-9]+\s+bra\.uni", text);
             PtxText facts = PtxText.Read(text);
             Assert.True(facts.LocalBytes == 0, $"{kernel.DeclaringType!.Name}.{kernel.Name} has {facts.LocalBytes} bytes of local memory.");
@@ -40,7 +43,7 @@ public sealed class KernelTests
     }
 
     // What the backend starts: public methods of the kernels' classes without a result, whose parameters begin with a view.
-    private static IEnumerable<MethodInfo> Kernels() =>
+    internal static IEnumerable<MethodInfo> Kernels() =>
         from type in new[]
         {
             typeof(Activating), typeof(Normalizing), typeof(LookingUp), typeof(Rotating), typeof(Caching), typeof(Gemv), typeof(TiledLinear),

@@ -297,5 +297,7 @@ public sealed unsafe partial class CudaDriver : IGpuDriver
         or (>= 714 and <= 719) // HARDWARE_STACK_ERROR, ILLEGAL_INSTRUCTION, MISALIGNED_ADDRESS, INVALID_ADDRESS_SPACE, INVALID_PC,
                                // LAUNCH_FAILED
         or 721 // TENSOR_MEMORY_LEAK
+        or 810 // MPS_CLIENT_TERMINATED
+        or 911 // EXTERNAL_DEVICE
         or 999; // UNKNOWN
 }

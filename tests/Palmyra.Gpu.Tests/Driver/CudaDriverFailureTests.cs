@@ -103,6 +103,8 @@ public sealed class CudaDriverFailureTests : IDisposable
     [InlineData(700)]
     [InlineData(716)]
     [InlineData(719)]
+    [InlineData(810)]
+    [InlineData(911)]
     [InlineData(999)]
     public void A_lost_device_says_so_at_once_and_is_still_disposed(int result)
     {

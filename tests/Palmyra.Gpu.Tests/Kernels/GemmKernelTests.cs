@@ -2,6 +2,8 @@ using Palmyra.Backends;
 using Palmyra.Gpu.Compilation;
 using Palmyra.Gpu.Driver;
 using Palmyra.Gpu.Kernels;
+using Palmyra.Testing.Ptx.Checking;
+using Palmyra.Testing.Ptx.Syntax;
 
 namespace Palmyra.Gpu.Tests.Kernels;
 
@@ -30,6 +32,7 @@ public sealed class GemmKernelTests : IDisposable
         {
             (Delegate Kernel, int SharedBytes) product = Gemm.Kernel<TTile>(format);
             PtxKernel kernel = _compiler.Compile(product.Kernel, 2 * TTile.Outputs);
+            PtxChecker.Check(kernel.Name, PtxModule.Of(kernel.Name, kernel.Text));
             PtxText text = PtxText.Read(kernel.Text);
             Assert.Contains(".extern .shared .align 16 ", kernel.Text, StringComparison.Ordinal);
             Assert.Equal((0, 0, true), (text.LocalBytes, text.SharedBytes, text.UsesDynamicShared));
@@ -50,6 +53,7 @@ public sealed class GemmKernelTests : IDisposable
                 _compiler.Compile(GemmSums.Add, GemmSums.Threads),
             ])
         {
+            PtxChecker.Check(kernel.Name, PtxModule.Of(kernel.Name, kernel.Text));
             Assert.Equal(0, PtxText.Read(kernel.Text).LocalBytes);
         }
     }

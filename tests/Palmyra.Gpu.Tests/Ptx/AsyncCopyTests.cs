@@ -49,7 +49,7 @@ public sealed class AsyncCopyTests
         Refused("before thread 0 has waited", Copy + "bar.sync 0; ldmatrix.sync.aligned.m8n8.x1.shared.b16 {r2}, [r1];");
         Refused("writes shared memory at 0 before thread 0 has waited", Copy + "st.shared.u32 [r1], r0;");
         Refused("writes shared memory at 0 before thread 0 has waited", Copy + "cp.async.cg.shared.global [r1], [l0], 16;");
-        Refused("writes shared memory at 0 before thread 0 has waited", Copy + "mov.u32 r2, 0; atom.add.shared.u32 r2, [r1], 1;");
+        Refused("writes shared memory at 0 before thread 0 has waited", Copy + "mov.u32 r2, 0; atom.shared.add.u32 r2, [r1], 1;");
     }
 
     [Fact]

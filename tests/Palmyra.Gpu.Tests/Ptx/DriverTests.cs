@@ -103,7 +103,7 @@ public sealed class DriverTests
     [Fact]
     public void WrongLaunchesAreRefused()
     {
-        using var driver = new PtxDriver(new GpuDevice(0, "Small", 8, 0, 100_000, 1, 1024, 12000));
+        using var driver = new PtxDriver(new GpuDevice(0, "Small", 9, 0, 100_000, 1, 1024, 12000));
         nint a = driver.Allocate(128);
         PtxKernel kernel = Snippet.Block(".shared .b8 s[100]; " + AddOne);
         GpuFunction function = driver.Load(kernel with { Text = kernel.Text.Replace("\n{", "\n.maxntid 64, 2, 1\n{", StringComparison.Ordinal) });
@@ -119,8 +119,8 @@ public sealed class DriverTests
     [Fact]
     public void OldDevicesRefuseNewKernels()
     {
-        using var driver = new PtxDriver(new GpuDevice(0, "Old", 7, 5, 100_000, 1, 49152, 12000));
-        Refused("compiled for compute capability 8.0", () => driver.Load(Snippet.Block(AddOne)));
+        using var driver = new PtxDriver(new GpuDevice(0, "Old", 8, 0, 100_000, 1, 49152, 12000));
+        Refused("compiled for compute capability 9.0", () => driver.Load(Snippet.Block(AddOne)));
         Refused("there is no entry", () => new PtxDriver().Load(Snippet.Block(AddOne) with { Entry = "Missing" }));
     }
 

@@ -20,15 +20,15 @@ public sealed class FailureTests
     [Theory]
     [InlineData("ld.global.u32 r0, [%rd+2];", "is not a multiple of 4")]
     [InlineData("ld.global.v4.u32 {r0, r1, r2, r3}, [%rd+8];", "is not a multiple of 16")]
-    [InlineData("st.shared.u64 [dynamic+4], %rd;", "is not a multiple of 8")]
+    [InlineData("mov.u32 r0, 4; st.shared.u64 [r0], %rd;", "is not a multiple of 8")]
     [InlineData("ld.global.u32 r0, [%rd+256];", "lies 0 bytes behind the allocation of 256 bytes")]
     [InlineData("ld.global.u32 r0, [%rd-4];", "lies before every allocation")]
     [InlineData("mov.u64 l0, 0; ld.global.u32 r0, [l0];", "lies before every allocation")]
     [InlineData("ld.global.u64 l0, [%rd+256];", "behind the allocation")]
-    [InlineData("atom.add.global.u32 r0, [%rd+1024], 1;", "behind the allocation")]
+    [InlineData("atom.global.add.u32 r0, [%rd+1024], 1;", "behind the allocation")]
     [InlineData("st.shared.u32 [dynamic+512], tid;", "do not lie in the block's 512 bytes of shared memory")]
     [InlineData("mov.u32 r0, 0xFFFFFFF0; st.shared.u32 [r0], tid;", "do not lie in the block's 512 bytes of shared memory")]
-    [InlineData(".local .b8 own[16]; st.local.u32 [own+16], tid;", "do not lie in the thread's 16 bytes of local memory")]
+    [InlineData(".local .align 4 .b8 own[16]; st.local.u32 [own+16], tid;", "do not lie in the thread's 16 bytes of local memory")]
     [InlineData("ld.param.u32 r0, [result+8];", "do not lie in the kernel's 8 bytes of parameters")]
     [InlineData("ld.shared.u32 r0, [dynamic];", "reads shared memory at 0 that nobody has written")]
     [InlineData("st.shared.u8 [dynamic], h0;", "reads h0, which nothing has written")]
@@ -78,7 +78,7 @@ public sealed class FailureTests
         Refused(Exchange + "@p0 st.shared.u32 [r0], r2;", "that thread 0 read, without a barrier between: a race");
         Refused(Exchange + "@!p0 st.shared.u32 [r0], r2;", "that thread 0 wrote, without a barrier between: a race");
         Refused("st.shared.u32 [dynamic], tid;", "that thread 0 wrote, without a barrier between: a race");
-        Refused("st.shared.u32 [dynamic], 0; bar.sync 0; atom.add.shared.u32 r0, [dynamic], 1; ld.shared.u32 r1, [dynamic];", "without a barrier between: a race");
+        Refused("st.shared.u32 [dynamic], 0; bar.sync 0; atom.shared.add.u32 r0, [dynamic], 1; ld.shared.u32 r1, [dynamic];", "without a barrier between: a race");
     }
 
     [Fact]
@@ -96,7 +96,7 @@ public sealed class FailureTests
     {
         Snippet.Run("st.shared.u32 [dynamic], 7; bar.warp.sync -1; ld.shared.u32 r0, [dynamic];", 32, 32, shared: 512);
         Snippet.Run("st.shared.u32 [dynamic], 7; bar.sync 0; ld.shared.u32 r0, [dynamic]; bar.sync 0; st.shared.u32 [dynamic], 8;", 64, 32, shared: 512);
-        Snippet.Run("st.shared.u32 [dynamic], 0; bar.sync 0; atom.add.shared.u32 r0, [dynamic], 1; bar.sync 0; ld.shared.u32 r0, [dynamic];", 64, 32, shared: 512);
+        Snippet.Run("st.shared.u32 [dynamic], 0; bar.sync 0; atom.shared.add.u32 r0, [dynamic], 1; bar.sync 0; ld.shared.u32 r0, [dynamic];", 64, 32, shared: 512);
         Snippet.Run("st.shared.u32 [dynamic], 0; bar.sync 0; setp.eq.u32 p0, tid, 0; @p0 st.volatile.shared.u32 [dynamic], 5; ld.volatile.shared.u32 r0, [dynamic];", 64, 32, shared: 512);
     }
 

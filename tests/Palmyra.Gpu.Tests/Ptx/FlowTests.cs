@@ -138,7 +138,7 @@ public sealed class FlowTests
     {
         // Each block notes how many came before it; a kernel that relies on the order shows by giving another result in the other one.
         const string Code = "setp.ne.u32 p0, tid, 0; @p0 ret; mov.u32 r0, %ctaid.x; mov.u32 r1, %ctaid.y; mad.lo.u32 r0, r1, 3, r0; " +
-            "mad.wide.u32 l0, r0, 4, %rd; atom.add.global.u32 r2, [%rd+24], 1; st.global.u32 [l0], r2;";
+            "mad.wide.u32 l0, r0, 4, %rd; atom.global.add.u32 r2, [%rd+24], 1; st.global.u32 [l0], r2;";
         foreach (bool reversed in (bool[])[false, true])
         {
             using var driver = new PtxDriver { ReverseBlocks = reversed };

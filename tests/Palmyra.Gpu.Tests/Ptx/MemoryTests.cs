@@ -84,18 +84,18 @@ public sealed class MemoryTests
     }
 
     [Theory]
-    [InlineData("atom.add.global.u32 r1, [%rd], 3;", 100u, 100u + (3 * 64))]
-    [InlineData("red.add.global.f32 [%rd], 0f3F000000;", 0x3F800000u, 0x42040000u)]
-    [InlineData("atom.max.global.s32 r1, [%rd], r0;", 0xFFFFFFFFu, 63u)]
-    [InlineData("atom.min.global.s32 r1, [%rd], r0;", 5u, 0u)]
-    [InlineData("atom.max.global.u32 r1, [%rd], r0;", 0xFFFFFFFFu, 0xFFFFFFFFu)]
-    [InlineData("atom.inc.global.u32 r1, [%rd], 10;", 0u, 64u % 11)]
-    [InlineData("atom.dec.global.u32 r1, [%rd], 10;", 0u, 2u)]
-    [InlineData("atom.exch.global.b32 r1, [%rd], 9;", 1u, 9u)]
-    [InlineData("atom.cas.global.b32 r1, [%rd], r0, 1000; ", 63u, 1000u)]
-    [InlineData("atom.or.relaxed.gpu.global.b32 r1, [%rd], r0;", 64u, 127u)]
-    [InlineData("atom.and.global.b32 r1, [%rd], 6;", 5u, 4u)]
-    [InlineData("atom.add.global.noftz.f16x2 r1, [%rd], 0x3C003C00;", 0u, 0x54005400u)]
+    [InlineData("atom.global.add.u32 r1, [%rd], 3;", 100u, 100u + (3 * 64))]
+    [InlineData("red.global.add.f32 [%rd], 0f3F000000;", 0x3F800000u, 0x42040000u)]
+    [InlineData("atom.global.max.s32 r1, [%rd], r0;", 0xFFFFFFFFu, 63u)]
+    [InlineData("atom.global.min.s32 r1, [%rd], r0;", 5u, 0u)]
+    [InlineData("atom.global.max.u32 r1, [%rd], r0;", 0xFFFFFFFFu, 0xFFFFFFFFu)]
+    [InlineData("atom.global.inc.u32 r1, [%rd], 10;", 0u, 64u % 11)]
+    [InlineData("atom.global.dec.u32 r1, [%rd], 10;", 0u, 2u)]
+    [InlineData("atom.global.exch.b32 r1, [%rd], 9;", 1u, 9u)]
+    [InlineData("atom.global.cas.b32 r1, [%rd], r0, 1000; ", 63u, 1000u)]
+    [InlineData("atom.relaxed.gpu.global.or.b32 r1, [%rd], r0;", 64u, 127u)]
+    [InlineData("atom.global.and.b32 r1, [%rd], 6;", 5u, 4u)]
+    [InlineData("mov.b32 r0, 0x3C003C00; atom.global.add.noftz.f16x2 r1, [%rd], r0;", 0u, 0x54005400u)]
     public void AtomicsInGlobalMemory(string instruction, uint before, uint after) => Assert.Equal(
         after,
         Snippet.Run($"mov.u32 r0, tid; setp.eq.u32 p0, tid, 0; @p0 st.global.u32 [%rd], {before}; bar.sync 0; {instruction}", 64, 1)[0]);
@@ -103,7 +103,7 @@ public sealed class MemoryTests
     [Fact]
     public void AtomicsGiveTheNumberBefore()
     {
-        uint[] tickets = Snippet.Run("setp.eq.u32 p0, tid, 0; .shared .align 4 .b8 n[4]; @p0 st.shared.u32 [n], 7; bar.sync 0; atom.add.shared.u32 r1, [n], 1; st.global.u32 [mine], r1;", 64, 64);
+        uint[] tickets = Snippet.Run("setp.eq.u32 p0, tid, 0; .shared .align 4 .b8 n[4]; @p0 st.shared.u32 [n], 7; bar.sync 0; atom.shared.add.u32 r1, [n], 1; st.global.u32 [mine], r1;", 64, 64);
         Assert.Equal(Enumerable.Range(7, 64).Select(i => (uint)i), tickets.Order());
     }
 
@@ -114,7 +114,7 @@ public sealed class MemoryTests
         nint at = driver.Upload<ulong>([5, 1UL << 40, unchecked((ulong)-3), BitConverter.DoubleToUInt64Bits(1)]);
         PtxKernel kernel = Snippet.Kernel(
             ".param .u64 at",
-            ".reg .b64 p, x; ld.param.u64 p, [at]; atom.add.global.u64 x, [p], 0x100000000; red.max.global.u64 [p+8], 7; red.max.global.s64 [p+16], 7; red.add.global.f64 [p+24], 0d3FF0000000000000;");
+            ".reg .b64 p, x; ld.param.u64 p, [at]; atom.global.add.u64 x, [p], 0x100000000; red.global.max.u64 [p+8], 7; red.global.max.s64 [p+16], 7; red.global.add.f64 [p+24], 0d3FF0000000000000;");
         driver.Launch(driver.Load(kernel), new LaunchShape(1, 1, 2), default(KernelArguments).Add((long)at).Bytes);
         Assert.Equal([5 + (2UL << 32), 1UL << 40, 7, BitConverter.DoubleToUInt64Bits(3)], driver.Download<ulong>(at, 4));
     }

@@ -8,7 +8,7 @@ namespace Palmyra.Gpu.Tests.Ptx;
 /// <summary>Kernels written by hand: a few instructions within what every kernel has.</summary>
 internal static class Snippet
 {
-    private const string Header = ".version 8.0\n.target sm_80\n.address_size 64\n";
+    private const string Header = ".version 8.0\n.target sm_90\n.address_size 64\n";
 
     /// <summary>
     /// Runs <paramref name="code"/> in one thread for each element: a, b, c and e are the inputs' elements, y is the result, of as many bytes as

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Palmyra.Diagnostics;
 using Palmyra.Gpu.Driver;
+using Palmyra.Testing.Ptx.Checking;
 using Palmyra.Testing.Ptx.Execution;
 using Palmyra.Testing.Ptx.Syntax;
 using Palmyra.Testing.Ptx.Translation;
@@ -40,6 +41,9 @@ public sealed class PtxDriver(GpuDevice? device = null) : IGpuDriver
     /// but for the order in which floats are added by atomic instructions.
     /// </summary>
     public bool ReverseBlocks { get; set; }
+
+    /// <summary>Whether products are joined to the sums that use them, as NVIDIA's assembler may; not within inline PTX.</summary>
+    public bool Contracts { get; init; }
 
     /// <summary>Allocations not given back.</summary>
     public int Allocations => _memory.Live;
@@ -129,7 +133,7 @@ public sealed class PtxDriver(GpuDevice? device = null) : IGpuDriver
             return function;
         }
 
-        PtxModule module = PtxModule.Of(kernel.Name, kernel.Text);
+        PtxModule module = PtxModule.Of(kernel.Name, Contracts ? Contraction.Of(kernel.Text, out _) : kernel.Text);
         int capability = (10 * Device.Major) + Device.Minor;
         if (module.Target > capability)
         {
@@ -142,6 +146,7 @@ public sealed class PtxDriver(GpuDevice? device = null) : IGpuDriver
         }
 
         function = new PtxFunction(kernel, Translator.Translate(kernel.Name, module, entry));
+        PtxChecker.Check(kernel.Name, module);
         _functions.Add((kernel.Entry, kernel.Text), function);
         return function;
     }

@@ -8,6 +8,12 @@ internal sealed class PtxModule
     // Tests load the same kernels again and again, into a new driver each time.
     private static readonly ConcurrentDictionary<string, PtxModule> Parsed = new();
 
+    /// <summary>What .version says, times ten: 80 for 8.0; 0 where it is missing.</summary>
+    public int Version { get; set; }
+
+    /// <summary>Bits of an address; 0 where .address_size is missing.</summary>
+    public int AddressSize { get; set; }
+
     /// <summary>Compute capability that .target asks for, times ten: 80 for sm_80.</summary>
     public int Target { get; set; }
 

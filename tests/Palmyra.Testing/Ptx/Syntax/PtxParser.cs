@@ -25,8 +25,12 @@ internal sealed class PtxParser(string kernel, string text)
     {
         switch (directive)
         {
-            case "version" or "address_size":
-                _scanner.Word();
+            case "version":
+                _module.Version = decimal.TryParse(_scanner.Word(), CultureInfo.InvariantCulture, out decimal version)
+                    ? (int)(10 * version) : throw Failure("a version is expected");
+                break;
+            case "address_size":
+                _module.AddressSize = (int)Number(_scanner.Word());
                 break;
             case "target":
                 do
@@ -234,7 +238,7 @@ internal sealed class PtxParser(string kernel, string text)
             Expect(']');
         }
 
-        return new VariableDeclaration(_line, _scanner.Since(_start), space, name, Math.Max(alignment, type.Bytes), count * type.Bytes);
+        return new VariableDeclaration(_line, _scanner.Since(_start), space, type, name, Math.Max(alignment, type.Bytes), count * type.Bytes);
     }
 
     private Statement LabelOrInstruction()
@@ -340,7 +344,7 @@ internal sealed class PtxParser(string kernel, string text)
             return new Operand(OperandKind.Decimal, string.Empty, BitConverter.DoubleToInt64Bits(minus ? -real : real), []);
         }
 
-        return Operand.OfNumber(minus ? -Number(word) : Number(word));
+        return Operand.OfNumber(minus ? -Number(word) : Number(word)) with { FloatBits = Operand.FloatBitsOf(word) };
     }
 
     // "0f3F800000" and "0d..." are the bits of a float and a double (PTX manual, "Floating-Point Constants").

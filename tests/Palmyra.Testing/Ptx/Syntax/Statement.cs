@@ -18,10 +18,12 @@ internal sealed record RegisterDeclaration(int Line, string Text, PtxType Type, 
 /// <param name="Line">Line of the text.</param>
 /// <param name="Text">As written.</param>
 /// <param name="Space">"shared", "local" or "param".</param>
+/// <param name="Type">Its elements' type.</param>
 /// <param name="Name">Its name.</param>
 /// <param name="Alignment">Its address is a multiple of this.</param>
 /// <param name="Bytes">Its size; 0 for the dynamic end of shared memory.</param>
-internal sealed record VariableDeclaration(int Line, string Text, string Space, string Name, int Alignment, int Bytes) : Statement(Line, Text);
+internal sealed record VariableDeclaration(
+    int Line, string Text, string Space, PtxType Type, string Name, int Alignment, int Bytes) : Statement(Line, Text);
 
 /// <summary>.branchtargets: what an indexed branch chooses from. Its label stands before it.</summary>
 internal sealed record BranchTargets(int Line, string Text, IReadOnlyList<string> Labels) : Statement(Line, Text);
