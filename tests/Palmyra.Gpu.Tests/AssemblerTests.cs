@@ -37,8 +37,9 @@ public sealed class AssemblerTests(ITestOutputHelper output)
         .. from format in (MatrixFormat[])[MatrixFormat.BF16, MatrixFormat.F16, MatrixFormat.Q8, MatrixFormat.Q4]
            from kernel in (PtxKernel[])
            [
-               compiler.Compile(Gemm.Kernel<LargeTile>(format).Kernel, 2 * LargeTile.Size),
-               compiler.Compile(Gemm.Kernel<SmallTile>(format).Kernel, 2 * SmallTile.Size),
+               compiler.Compile(Gemm.Kernel<LargeTile>(format).Kernel, 2 * LargeTile.Outputs),
+               compiler.Compile(Gemm.Kernel<SmallTile>(format).Kernel, 2 * SmallTile.Outputs),
+               compiler.Compile(Gemm.Kernel<FlatTile>(format).Kernel, 2 * FlatTile.Outputs),
            ]
            select kernel,
         compiler.Compile(GemmRows.Round<BrainNumber>, GemmRows.Threads),
