@@ -7,13 +7,16 @@ using Palmyra.Gpu.Kernels;
 namespace Palmyra.Gpu;
 
 // The cache and attention over it. Attention without a cache puts keys and values into a scratch cache of one layer first, so that there is
-// one set of kernels. Sequences of a handful of rows attend row by row, in 32-bit floats; more rows on tensor cores, unless products are exact.
+// one set of kernels. Sequences of a handful of rows attend row by row, in 32-bit floats; more rows on tensor cores, unless products are
+// exact.
 internal sealed partial class GpuBackend
 {
     private readonly GpuScratch _page;
     private readonly GpuScratch _partials;
 
-    // Chunks of each row and head that have left their part: zero between launches.
+    // Chunks of each row and head that have left their part: zero between launches. A launch that is refused, or dropped with its step,
+    // counts nothing, and one that runs counts to the end and back to zero; a kernel that stops midway is an error after which the driver
+    // does nothing more for this process (CudaDriver.EndsContext). So no count is ever left over.
     private readonly GpuScratch _arrivals;
     private GpuKvCache? _uncached;
 

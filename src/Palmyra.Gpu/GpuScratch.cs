@@ -9,16 +9,30 @@ internal sealed class GpuScratch(DeviceMemory memory, IGpuDriver? clears = null)
 {
     private DevicePiece? _piece;
 
-    /// <summary>The address of at least so many bytes, valid until more are asked for; their content is what was left there, zeros or undefined.</summary>
+    /// <summary>
+    /// The address of at least so many bytes, valid until more are asked for; their content is what was left there, zeros or undefined.
+    /// </summary>
     public nint Room(long bytes)
     {
         if (_piece is null || _piece.Bytes < bytes)
         {
             long grown = Math.Max(bytes, Math.Min(2 * (_piece?.Bytes ?? 0), bytes + (64L << 20)));
-            _piece?.Dispose();
+            DevicePiece? old = _piece;
             _piece = null;
-            _piece = memory.Allocate(grown);
-            clears?.Clear(_piece.Address, _piece.Bytes);
+            old?.Dispose();
+            DevicePiece fresh = memory.Allocate(grown);
+            try
+            {
+                // May fail by what was asked for earlier and is sent off first: what was not cleared is nobody's.
+                clears?.Clear(fresh.Address, fresh.Bytes);
+            }
+            catch
+            {
+                fresh.Dispose();
+                throw;
+            }
+
+            _piece = fresh;
         }
 
         return _piece.Address;

@@ -1,5 +1,7 @@
 using System.Text.RegularExpressions;
 using Palmyra.Backends;
+using Palmyra.Backends.Reference;
+using Palmyra.Diagnostics;
 using Palmyra.Gpu.Compilation;
 using Palmyra.Gpu.Kernels;
 using Palmyra.Testing;
@@ -25,7 +27,9 @@ public sealed partial class DecodeAttentionTests
         Assert.InRange(Numbers.SquaredError(expected, y), 0, 1e-12);
         Assert.InRange(Numbers.SquaredError(expectedLog, logSum), 0, 1e-12);
         Assert.Equal(y, reversed.Actual().Y);
-        Assert.Equal(1, run.Interpreter.Statistics.Where(one => !one.Key.StartsWith("StoreKeysValues", StringComparison.Ordinal)).Sum(one => one.Value.Launches));
+        IEnumerable<string> launched = run.Interpreter.Statistics.Keys
+            .Where(name => !name.StartsWith("StoreKeysValues", StringComparison.Ordinal));
+        Assert.Equal(1, run.Interpreter.Statistics[Assert.Single(launched)].Launches);
 
         // Counts are zero again: the next launch adds up what is there, not what one of its blocks has yet to write.
         Assert.Equal(y, run.Actual().Y);
@@ -40,6 +44,62 @@ public sealed partial class DecodeAttentionTests
         using var run = new AttentionRun(edit: text => CountStore().Replace(text, string.Empty)) { HeadDim = 16, Sequences = [(300, 1)] };
         float[] first = run.Actual().Y;
         Assert.NotEqual(first, run.Actual().Y);
+    }
+
+    /// <summary>Device memory is all ones where nothing was written, so a count that was not cleared shows.</summary>
+    [Theory]
+    [InlineData(null)]
+    [InlineData("Launch")]
+    [InlineData("Clear")]
+    public void Counts_begin_at_zero_where_they_grow_whatever_fails_meanwhile(string? call)
+    {
+        const int Heads = 40;
+        const int HeadDim = 4;
+        using var driver = new WatchedDriver();
+        using var gpu = new CheckedBackend(InterpretedGpu.Create(driver));
+        using var reference = new CheckedBackend(new ReferenceBackend());
+        using KvCache cache = Filled(gpu);
+        using KvCache expected = Filled(reference);
+        Attend(gpu, cache, 1);
+        if (call is not null)
+        {
+            // Storing waits in the step, and is sent off before what is new is cleared.
+            driver.Refuse = call;
+            Assert.Equal($"{call} was refused.", Assert.Throws<BackendException>(() => Attend(gpu, cache, 2)).Message);
+        }
+
+        for (int time = 0; time < 2; time++)
+        {
+            Assert.InRange(Numbers.SquaredError(Attend(reference, expected, 2), Attend(gpu, cache, 2)), 0, 1e-12);
+        }
+
+        static KvCache Filled(IBackend backend)
+        {
+            KvCache cache = backend.CreateKvCache(1, Heads, HeadDim, 18, 16, CacheFormat.F32);
+            for (int page = 0; page < cache.Pages; page++)
+            {
+                backend.WritePage(cache, page, Numbers.Spread(page, cache.PageLength));
+            }
+
+            return cache;
+        }
+
+        // Sequences of two chunks of keys.
+        static float[] Attend(IBackend backend, KvCache cache, int sequences)
+        {
+            var batch = new Batch();
+            for (int i = 0; i < sequences; i++)
+            {
+                batch.Add([0], 130, [.. Enumerable.Range(9 * i, 9)]);
+            }
+
+            using Tensor qkv = OpCases.Tensor(backend, sequences, 3 * Heads * HeadDim, Numbers.Spread(77, sequences * 3 * Heads * HeadDim));
+            using Tensor y = backend.Allocate(sequences, Heads * HeadDim);
+            PreparedBatch prepared = backend.Prepare(batch, null);
+            backend.StoreKeysValues(cache, 0, qkv, prepared);
+            backend.Attend(y, qkv, cache, 0, prepared, new AttentionShape(Heads, HeadDim, 0.5f, 0), null);
+            return OpCases.Values(backend, y);
+        }
     }
 
     /// <summary>What the interpreter, whose blocks run one after the other, cannot see: what a block writes is made visible before it is counted.</summary>
