@@ -20,8 +20,10 @@ public sealed class NotFiniteTests
         using var driver = new PtxDriver();
         nint y = driver.Allocate(4 * x.Length);
         PtxKernel kernel = TestCompiler.Compile(typeof(Kernel), nameof(Kernel.Log), 32);
-        driver.Launch(driver.Load(kernel), new LaunchShape(1, 1, 32), default(KernelArguments).AddView(y, x.Length).AddView(driver.Upload(x), x.Length).Bytes);
-        Assert.All(driver.Download<float>(y, x.Length), (value, i) => Assert.Equal(MathF.Log(x[i]), value, MathF.Abs(MathF.Log(x[i])) is > 1 and < 1000 ? 1e-5f : 1e-7f));
+        KernelArguments arguments = default(KernelArguments).AddView(y, x.Length).AddView(driver.Upload(x), x.Length);
+        driver.Launch(driver.Load(kernel), new LaunchShape(1, 1, 32), arguments.Bytes);
+        Assert.All(driver.Download<float>(y, x.Length), (value, i) => Assert.Equal(
+            MathF.Log(x[i]), value, MathF.Abs(MathF.Log(x[i])) is > 1 and < 1000 ? 1e-5f : 1e-7f));
     }
 
     [Theory]
@@ -59,6 +61,50 @@ public sealed class NotFiniteTests
     [InlineData(CacheFormat.F16)]
     [InlineData(CacheFormat.Q8)]
     public void A_later_key_that_is_NaN_is_not_seen_by_earlier_queries(CacheFormat format) => AssertSameInAttention(format, 1, float.NaN);
+
+    /// <summary>Scores of −∞ have no weight, also where a whole chunk or tile of keys has no other.</summary>
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(1, 128)]
+    [InlineData(1, 256)]
+    [InlineData(5, 128)]
+    public void Keys_at_minus_infinity_have_no_weight(int rows, int spoiled)
+    {
+        const int Past = 300;
+        const int Dim = 16;
+        float[] Run(IBackend backend)
+        {
+            // Queries are positive.
+            float[] values = Numbers.Spread(6, (Past + rows) * 3 * Dim);
+            values = [.. values.Select((value, i) => i / Dim % 3 == 0 ? MathF.Abs(value) + 0.1f : value)];
+            for (int token = 0; token < spoiled; token++)
+            {
+                values[(token * 3 * Dim) + Dim + 3] = float.NegativeInfinity;
+            }
+
+            using KvCache cache = backend.CreateKvCache(1, 1, Dim, 20, 16, CacheFormat.F32);
+            int[] pages = [.. Enumerable.Range(0, 20)];
+            var before = new Batch();
+            before.Add(new int[Past], 0, pages);
+            using Tensor past = OpCases.Tensor(backend, Past, 3 * Dim, values[..(Past * 3 * Dim)]);
+            backend.StoreKeysValues(cache, 0, past, backend.Prepare(before, null));
+            var batch = new Batch();
+            batch.Add(new int[rows], Past, pages);
+            using Tensor qkv = OpCases.Tensor(backend, rows, 3 * Dim, values[(Past * 3 * Dim)..]);
+            using Tensor y = backend.Allocate(rows, Dim);
+            using Tensor logSum = backend.Allocate(rows, 1);
+            PreparedBatch prepared = backend.Prepare(batch, null);
+            backend.StoreKeysValues(cache, 0, qkv, prepared);
+            backend.Attend(y, qkv, cache, 0, prepared, new AttentionShape(1, Dim, 0.5f, 0), logSum);
+            return [.. OpCases.Values(backend, y), .. OpCases.Values(backend, logSum)];
+        }
+
+        using var reference = new CheckedBackend(new ReferenceBackend());
+        using var gpu = new CheckedBackend(InterpretedGpu.Create());
+        float[] expected = Run(reference);
+        Assert.All(expected, value => Assert.True(float.IsFinite(value)));
+        Assert.InRange(Numbers.SquaredError(expected, Run(gpu)), 0, 1e-12);
+    }
 
     // Token 9 of 20 is spoiled; the queries from it on show it, as they do in the reference, and those before do not.
     private static void AssertSameInAttention(CacheFormat format, int part, float spoiled)

@@ -2,21 +2,21 @@ using ILGPU;
 
 namespace Palmyra.Gpu.Kernels;
 
-// y = Σⱼ softmaxⱼ(scale·q·kⱼ)·vⱼ for single rows: a block takes one row, one head and one chunk of 128 keys, so that few rows with a long past
-// still fill the machine. Chunks of a row that has more than one leave maximum, sum and values in scratch memory, and the last to do so, whichever
-// it is, adds all of them up.
+// y = Σⱼ softmaxⱼ(scale·q·kⱼ)·vⱼ for single rows: a block takes one row, one head and one chunk of 128 keys, so that few rows with a long
+// past still fill the machine. Chunks of a row that has more than one leave maximum, sum and values in scratch memory, and the last to do
+// so, whichever it is, adds all of them up.
 //
-// The last is found by counting. A block writes its part, and after a barrier its first thread makes what the block has written visible to the
-// device (membar.gl), adds 1 to the count of its row and head, and makes visible to the block what the blocks that counted before it have
-// written (membar.gl again, which also empties what the multiprocessor's own cache may hold of it); a barrier hands that on to the other threads
-// (PTX manual, "Memory Consistency Model": causality order). The block that finds all others counted is the last; it sets the count back to
-// zero, which the next launch finds. Counts are zero before the first one.
+// The last is found by counting. A block writes its part, and after a barrier its first thread makes what the block has written visible to
+// the device (membar.gl), adds 1 to the count of its row and head, and makes visible to the block what the blocks that counted before it
+// have written (membar.gl again, which also empties what the multiprocessor's own cache may hold of it); a barrier hands that on to the
+// other threads (PTX manual, "Memory Consistency Model": causality order). The block that finds all others counted is the last; it sets the
+// count back to zero, which the next launch finds. Counts are zero before the first one.
 //
-// Scores: eight lanes share a key, each every eighth piece of eight numbers, so a warp reads four keys in runs of 128 bytes (F16: 16 a lane);
-// a butterfly of three steps. Softmax: a key a thread. Values: eight dimensions a thread, as many groups of threads as the block has room for,
-// group g taking keys g, g + groups, ...; groups are added in order.
-// Additions: fixed by the shapes; chunks are added in order, whichever block does it. So a row's result depends neither on its neighbours in the
-// batch nor on timing.
+// Scores: eight lanes share a key, each every eighth piece of eight numbers, so a warp reads four keys in runs of 128 bytes (F16: 16 a
+// lane); a butterfly of three steps. Softmax: a key a thread. Values: eight dimensions a thread, as many groups of threads as the block has
+// room for, group g taking keys g, g + groups, ...; groups are added in order.
+// Additions: fixed by the shapes; chunks are added in order, whichever block does it. So a row's result depends neither on its neighbours
+// in the batch nor on timing.
 // Bytes: every visible key and value once; per chunk and head 4·(numbers + 4) in scratch, written and read once.
 internal static class DecodeAttention
 {
@@ -37,9 +37,10 @@ internal static class DecodeAttention
     public static int PartialPieces(int headDim) => ((headDim + 7) / 8 * 2) + 1;
 
     /// <summary>
-    /// The kernel: a block for a chunk and head. Parameters are those of <see cref="PrefillAttention.Prefill"/>, but that blocks take their row, first
-    /// key, first chunk of the row and number of its chunks (0 for none: the block does nothing) from chunks. Where a row has more than one,
-    /// partials is to have room for [chunk][head][values, then maximum and sum], and arrivals for a count of each row and head, all zero.
+    /// The kernel: a block for a chunk and head. Parameters are those of <see cref="PrefillAttention.Prefill"/>, but that blocks take their
+    /// row, first key, first chunk of the row and number of its chunks (0 for none: the block does nothing) from chunks. Where a row has
+    /// more than one, partials is to have room for [chunk][head][values, then maximum and sum], and arrivals for a count of each row and
+    /// head, all zero.
     /// </summary>
     public static void Decode<TNumbers, TPiece>(
         ArrayView<float> y, ArrayView<float> logSum, ArrayView<Float4> partials, ArrayView<int> arrivals, ArrayView<float> qkv,
@@ -115,16 +116,19 @@ internal static class DecodeAttention
         Group.Barrier();
         float own = thread < keys ? scores[thread] : float.NegativeInfinity;
         float max = Reducing.BlockMax(own, shared);
-        float chance = keys > 0 ? Elementary.ExpOfNegative(own - max) : 0;
-        float sum = Reducing.BlockSum(chance, shared);
+
+        // A score of −∞ has no weight, which it would not get from −∞ - −∞ where all of the chunk's are; where all of the row's are, the
+        // sum is 0.
+        float weight = Elementary.ExpOfNegative(own - (max > float.NegativeInfinity ? max : 0));
+        float sum = Reducing.BlockSum(weight, shared);
         if (thread < keys)
         {
             if (TNumbers.Scaled)
             {
-                chance *= scales[keyRows[thread] + valuesFrom];
+                weight *= scales[keyRows[thread] + valuesFrom];
             }
 
-            scores[thread] = chance;
+            scores[thread] = weight;
         }
 
         Group.Barrier();
@@ -207,13 +211,14 @@ internal static class DecodeAttention
             max = MathF.Max(max, partials[first + (chunk * step) + pieces].X);
         }
 
+        float from = max > float.NegativeInfinity ? max : 0;
         float sum = 0;
         Float4 total = default;
         for (int chunk = 0; chunk < count; chunk++)
         {
             long at = first + (chunk * step);
             Float4 facts = partials[at + pieces];
-            float weight = Elementary.ExpOfNegative(facts.X - max);
+            float weight = Elementary.ExpOfNegative(facts.X - from);
             sum = (facts.Y * weight) + sum;
             total = Float4.MultiplyAdd(partials[at + Group.IdxX], weight, total);
         }
