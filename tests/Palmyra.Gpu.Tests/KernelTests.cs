@@ -1,4 +1,5 @@
 using System.Reflection;
+using System.Text.RegularExpressions;
 using Palmyra.Gpu.Compilation;
 using Palmyra.Gpu.Kernels;
 using Palmyra.Testing.Ptx.Checking;
@@ -7,7 +8,7 @@ using Palmyra.Testing.Ptx.Syntax;
 namespace Palmyra.Gpu.Tests;
 
 /// <summary>Every kernel compiles to PTX as the manual has it, and keeps its numbers in registers.</summary>
-public sealed class KernelTests
+public sealed partial class KernelTests
 {
     private static readonly Type[] Weights = [typeof(F32Weights), typeof(F16Weights), typeof(BF16Weights), typeof(Q8Weights), typeof(Q4Weights)];
 
@@ -33,14 +34,31 @@ public sealed class KernelTests
             string text = compiler.Compile(kernel, 128).Text;
             PtxChecker.Check(kernel.Name, PtxModule.Of(kernel.Name, text));
             Assert.DoesNotMatch(@"@!?%p[0-9]+\s+bra\.uni", text);
+            AssertRounding(kernel, text);
             PtxText facts = PtxText.Read(text);
             Assert.True(facts.LocalBytes == 0, $"{kernel.DeclaringType!.Name}.{kernel.Name} has {facts.LocalBytes} bytes of local memory.");
-            Assert.True(facts.SharedBytes <= 48 << 10, $"{kernel.DeclaringType!.Name}.{kernel.Name} has {facts.SharedBytes} bytes of shared memory.");
+            string name = $"{kernel.DeclaringType!.Name}.{kernel.Name}";
+            Assert.True(facts.SharedBytes <= 48 << 10, $"{name} has {facts.SharedBytes} bytes of shared memory.");
             compiled++;
         }
 
         Assert.True(compiled >= 40, $"{compiled} kernels were found.");
     }
+
+    // Only attention on tensor cores has an approximation, for exponentials that it rounds to halves. Nothing else is approximate or takes
+    // subnormal numbers for zeros, and what could be approximate says that it is not.
+    private static void AssertRounding(MethodInfo kernel, string text)
+    {
+        string[] approximations = kernel.DeclaringType == typeof(TensorAttention) ? ["ex2.approx.ftz.f32"] : [];
+        Assert.Equal(approximations, Approximate().Matches(text).Select(match => match.Value).Distinct());
+        Assert.All(Divided().Matches(text), match => Assert.Contains(".rn", match.Value, StringComparison.Ordinal));
+    }
+
+    [GeneratedRegex(@"\b[a-z0-9]+(?=[.a-z0-9]*\.(approx|full|ftz)\b)[.a-z0-9]*")]
+    private static partial Regex Approximate();
+
+    [GeneratedRegex(@"\b(div|rcp|sqrt|rsqrt|sin|cos|lg2|tanh)\.[.a-z0-9]*\bf(32|64)\b")]
+    private static partial Regex Divided();
 
     // What the backend starts: public methods of the kernels' classes without a result, whose parameters begin with a view.
     internal static IEnumerable<MethodInfo> Kernels() =>
