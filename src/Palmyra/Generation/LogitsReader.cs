@@ -5,8 +5,8 @@ namespace Palmyra.Generation;
 
 /// <summary>Brings back of a step's logits what its sequences need: the largest where those are enough, all where they are not.</summary>
 /// <remarks>
-/// Which of the two a sequence gets, and which numbers, follows from its job and its own row: neighbours never change a text. All rows are
-/// brought back if one of them needs all, by a copy that the others ignore.
+/// Which of the two a sequence gets, and which numbers, follows from its job and its own row: what a neighbour needs never changes a text.
+/// All rows are brought back if one of them needs all, by a copy that the others ignore.
 /// </remarks>
 /// <param name="backend">Where the logits lie.</param>
 internal sealed class LogitsReader(IBackend backend) : IDisposable
