@@ -38,7 +38,9 @@ public partial interface IBackend
     void Activate(Tensor y, Tensor x, Activation activation);
 
     /// <summary>Turns the first <paramref name="dims"/> numbers of every head of q and k, in interleaved pairs (GPT-J), in place.</summary>
-    /// <remarks>With φ = position·10000^(−2i/dims): (x₂ᵢ, x₂ᵢ₊₁) → (x₂ᵢcosφ − x₂ᵢ₊₁sinφ, x₂ᵢ₊₁cosφ + x₂ᵢsinφ). RoFormer, arXiv:2104.09864.</remarks>
+    /// <remarks>
+    /// With φ = position·10000^(−2i/dims): (x₂ᵢ, x₂ᵢ₊₁) → (x₂ᵢcosφ − x₂ᵢ₊₁sinφ, x₂ᵢ₊₁cosφ + x₂ᵢsinφ). RoFormer, arXiv:2104.09864.
+    /// </remarks>
     /// <param name="qkv">[R, 3C].</param>
     /// <param name="batch">Positions of the R rows.</param>
     /// <param name="shape">Heads and their width.</param>
@@ -74,11 +76,13 @@ public partial interface IBackend
     /// <param name="targets">S token ids.</param>
     void Score(Tensor logProb, Tensor? best, Tensor x, Matrix head, Tensor? bias, ReadOnlySpan<int> targets);
 
-    /// <summary>The K largest logits of each row, their ids and log-probabilities: what choosing a token needs to know of V numbers.</summary>
+    /// <summary>
+    /// The K largest logits of each row, their ids and log-probabilities: what choosing a token needs to know of V numbers.
+    /// </summary>
     /// <remarks>
-    /// All three lie in one row, so that one <see cref="Read"/> brings them back and waits once. −0 counts and is given as +0; −∞ comes after every number, with
-    /// the log-probability −∞. Of a row whose largest logit is not finite (one is NaN or +∞, or all are −∞) everything is NaN, ids too.
-    /// A row's log-probabilities depend neither on K nor on other rows.
+    /// All three lie in one row, so that one <see cref="Read"/> brings them back and waits once. −0 counts and is given as +0; −∞ comes
+    /// after every number, with the log-probability −∞. Of a row whose largest logit is not finite (one is NaN or +∞, or all are −∞)
+    /// everything is NaN, ids too. A row's log-probabilities depend neither on K nor on other rows.
     /// </remarks>
     /// <param name="top">[S, 3K], K from 1 to V and at most <see cref="MostTop"/>: K logits z in falling order, equal ones in the order of ids;
     /// their K ids as floats; the K numbers z − ln Σ exp(z).</param>

@@ -1,4 +1,4 @@
-namespace Palmyra.Generation.Sampling;
+namespace Palmyra.Backends;
 
 /// <summary>The tokens that are still allowed, largest logit first, lowest id first on ties; sorts only as far as it is asked.</summary>
 /// <remarks>

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Palmyra.Backends;
 using Palmyra.Diagnostics;
 using Palmyra.Generation.Sampling;
 using Palmyra.Models;

@@ -64,7 +64,10 @@ internal abstract class GenerationJob
     /// <summary>Sequences open at a time, at most.</summary>
     public abstract int Width { get; }
 
-    /// <summary>How many of a row's largest logits it can do with, from 1 to the vocabulary and <see cref="IBackend.MostTop"/>; null if it needs all.</summary>
+    /// <summary>
+    /// How many of a row's largest logits it can do with, from 1 to the vocabulary and <see cref="IBackend.MostTop"/>; null if it needs
+    /// all.
+    /// </summary>
     public virtual int? Largest => null;
 
     /// <summary>Pages set aside for it.</summary>
@@ -101,8 +104,8 @@ internal abstract class GenerationJob
     }
 
     /// <summary>
-    /// Whether the largest logits are enough for a row after all: not if ties may go on beyond them, nor if one is no number, which the whole row
-    /// tells more of.
+    /// Whether the largest logits are enough for a row after all: not if ties may go on beyond them, nor if one is no number, which the
+    /// whole row tells more of.
     /// </summary>
     /// <param name="largest"><see cref="Largest"/> or more of them.</param>
     public bool IsEnough(LargestLogits largest) => float.IsFinite(largest.Values[0]) && Pipeline.DecideAlone(largest.Values[..Pipeline.Reach!.Value]);

@@ -98,7 +98,7 @@ internal sealed class SamplingJob : GenerationJob
         }
 
         logits.CopyTo(_raw);
-        double logSum = Probabilities.LogSum(logits);
+        double logSum = LogSumExp.Of(logits);
         Pipeline.Process(sequence.Tokens, logits, Context);
         int token = Choose(sequence, logits);
         if (Options.OutputLogits)

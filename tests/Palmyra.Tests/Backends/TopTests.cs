@@ -1,7 +1,6 @@
 using Palmyra.Backends;
 using Palmyra.Backends.Cpu;
 using Palmyra.Backends.Reference;
-using Palmyra.Generation.Sampling;
 using Palmyra.Testing;
 
 namespace Palmyra.Tests.Backends;
@@ -28,7 +27,7 @@ public sealed class TopTests
             for (int row = 0; row < 2; row++)
             {
                 float[] z = values[(row * Vocabulary)..((row + 1) * Vocabulary)];
-                double logSum = Probabilities.LogSum(z);
+                double logSum = LogSumExp.Of(z);
                 ranked.Load(z, count);
                 ulong[] keys = ranked.Top(count).ToArray();
                 Bits.Equal(

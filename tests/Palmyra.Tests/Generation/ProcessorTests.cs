@@ -1,3 +1,4 @@
+using Palmyra.Backends;
 using CsCheck;
 using Palmyra.Diagnostics;
 using Palmyra.Generation;

@@ -1,3 +1,5 @@
+using Palmyra.Backends;
+
 namespace Palmyra.Generation.Sampling;
 
 /// <summary>

@@ -1,3 +1,4 @@
+using Palmyra.Backends;
 using Palmyra.Diagnostics;
 
 namespace Palmyra.Generation.Sampling;

@@ -1,3 +1,5 @@
+using Palmyra.Backends;
+
 namespace Palmyra.Generation.Sampling;
 
 /// <summary>Drops tokens less probable than a share of the most probable one's probability (arXiv:2407.01082).</summary>

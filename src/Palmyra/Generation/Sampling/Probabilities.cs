@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using Palmyra.Backends;
 
 namespace Palmyra.Generation.Sampling;
 
@@ -10,32 +11,10 @@ internal sealed class Probabilities
     /// <summary>The largest logit.</summary>
     public static float Max(ReadOnlySpan<float> logits) => TensorPrimitives.Max(logits);
 
-    /// <summary>ln Σ exp(z).</summary>
-    public static double LogSum(ReadOnlySpan<float> logits)
-    {
-        float max = Max(logits);
-        return max == float.NegativeInfinity ? max : max + Math.Log(Sum(logits, max));
-    }
-
-    /// <summary>Σ exp(z − max).</summary>
-    public static double Sum(ReadOnlySpan<float> logits, float max)
-    {
-        double sum = 0;
-        foreach (float logit in logits)
-        {
-            if (logit > float.NegativeInfinity)
-            {
-                sum += Math.Exp((double)logit - max);
-            }
-        }
-
-        return sum;
-    }
-
     /// <summary>z − ln Σ exp(z), in place.</summary>
     public static void LogSoftmax(Span<float> logits)
     {
-        double logSum = LogSum(logits);
+        double logSum = LogSumExp.Of(logits);
         foreach (ref float logit in logits)
         {
             logit = (float)(logit - logSum);

@@ -1,3 +1,5 @@
+using Palmyra.Backends;
+
 namespace Palmyra.Generation.Sampling;
 
 /// <summary>Nucleus sampling (arXiv:1904.09751): keeps the most probable tokens up to mass p.</summary>
@@ -14,7 +16,7 @@ internal sealed class TopPFilter(double p, TopPRule rule, int least, RankedToken
     {
         ranked.Load(logits);
         float max = Probabilities.Max(logits);
-        double total = Probabilities.Sum(logits, max);
+        double total = LogSumExp.Sum(logits, max);
         int kept = 0;
         double before = 0;
         for (int piece = FirstPiece; kept < ranked.Count; piece *= 4)

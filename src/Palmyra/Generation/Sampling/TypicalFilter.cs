@@ -1,3 +1,5 @@
+using Palmyra.Backends;
+
 namespace Palmyra.Generation.Sampling;
 
 /// <summary>Locally typical sampling (arXiv:2202.00666): keeps the tokens whose surprise −ln p is nearest the entropy, up to a mass.</summary>
@@ -17,7 +19,7 @@ internal sealed class TypicalFilter(double mass, int least, Probabilities probab
 
         ReadOnlySpan<double> p = probabilities.Of(logits);
         double entropy = Probabilities.Entropy(p);
-        double logSum = Probabilities.LogSum(logits);
+        double logSum = LogSumExp.Of(logits);
         int count = 0;
         for (int id = 0; id < logits.Length; id++)
         {

@@ -1,10 +1,8 @@
-using Palmyra.Generation.Sampling;
-
 namespace Palmyra.Backends.Cpu.Kernels;
 
 /// <summary>The largest logits of a row with ids and log-probabilities. The memory is reused, so an object serves one thread.</summary>
 /// <remarks>
-/// Order and sum are those of sampling from all logits, by the same code: so a text does not depend on how much of its logits was asked for.
+/// Order and sum are those of sampling from all logits, by the same code: a text does not depend on how much of its logits was asked for.
 /// Additions: in double, in the order of ids.
 /// </remarks>
 internal sealed class Ranking
@@ -17,7 +15,7 @@ internal sealed class Ranking
     public void Row(Span<float> top, ReadOnlySpan<float> logits)
     {
         int count = top.Length / 3;
-        double logSum = Probabilities.LogSum(logits);
+        double logSum = LogSumExp.Of(logits);
         if (!double.IsFinite(logSum))
         {
             top.Fill(float.NaN);
