@@ -73,7 +73,13 @@ public sealed class FeatureExtractor : IDisposable
     }
 
     /// <summary>Gives the working memory back.</summary>
-    public void Dispose() => _rows.Dispose();
+    public void Dispose()
+    {
+        lock (_model.Backend)
+        {
+            _rows.Dispose();
+        }
+    }
 
     private float[] Run(Batch batch, int wanted)
     {

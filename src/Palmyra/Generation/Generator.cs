@@ -9,9 +9,10 @@ namespace Palmyra.Generation;
 
 /// <summary>Generates tokens from tokens: any number of requests at a time, each with its own options, decoded together.</summary>
 /// <remarks>
-/// Requests may come from any thread. One background thread runs the model while there is work, all open sequences in one batch; what a
-/// request yields does not depend on what else is in the batch. While a step runs, it holds a lock on the backend object, so others that
-/// take the same lock may use the same model. The cache grows to what is needed and is kept until <see cref="Dispose"/>.
+/// Requests may come from any thread. One background thread runs the model while there is work, all open sequences in one batch. On the CPU
+/// what a request yields does not depend on what else is in the batch; on a GPU the number of rows decides how products round, and with
+/// them a close choice between tokens may. While a step runs, it holds a lock on the backend object, so others that take the same lock may
+/// use the same model. The cache grows to what is needed and is kept until <see cref="Dispose"/>.
 /// </remarks>
 public sealed class Generator : IDisposable
 {
@@ -140,6 +141,9 @@ public sealed class Generator : IDisposable
     }
 
     /// <summary>Cancels what is being generated and gives the memory back.</summary>
+    /// <remarks>
+    /// Waits for the step that runs, which needs the backend: not to be called while something is generated and the caller holds its lock.
+    /// </remarks>
     public void Dispose()
     {
         Task engine;
@@ -149,8 +153,12 @@ public sealed class Generator : IDisposable
             engine = _engine;
         }
 
+        // The backend is free for the engine's last step while this waits, and in others' hands perhaps when it goes on.
         engine.GetAwaiter().GetResult();
-        _runner.Dispose();
+        lock (_model.Backend)
+        {
+            _runner.Dispose();
+        }
     }
 
     private static async Task<IReadOnlyList<GeneratedSequence>[]> WhenAllOrFirstFailure(Task<IReadOnlyList<GeneratedSequence>>[] tasks)

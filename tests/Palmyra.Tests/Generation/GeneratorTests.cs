@@ -1,5 +1,7 @@
 using Palmyra.Backends;
 using Palmyra.Diagnostics;
+using Palmyra.Embedding;
+using Palmyra.Evaluation.Scoring;
 using Palmyra.Generation;
 using Palmyra.Generation.Sampling;
 using Palmyra.Models;
@@ -257,6 +259,25 @@ public sealed class GeneratorTests
         }
 
         Assert.Equal(Fingerprint((await first)[0][0]), Fingerprint((await second)[0][0]));
+    }
+
+    [Fact]
+    public void Memory_goes_back_while_nobody_else_has_the_backend()
+    {
+        using Transformer model = TinyModel.Create(TinyModel.Gpt2);
+        var generator = new Generator(model);
+        generator.Generate(TinyModel.Prompt(5), Plain);
+        foreach (IDisposable user in new IDisposable[] { generator, new Scorer(model), new FeatureExtractor(model) })
+        {
+            var disposing = new Thread(user.Dispose);
+            lock (model.Backend)
+            {
+                disposing.Start();
+                Assert.False(disposing.Join(TimeSpan.FromMilliseconds(100)));
+            }
+
+            Assert.True(disposing.Join(TimeSpan.FromSeconds(60)));
+        }
     }
 
     [Fact]

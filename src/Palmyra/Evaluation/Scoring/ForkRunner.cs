@@ -69,10 +69,13 @@ internal sealed class ForkRunner : IDisposable
     /// <summary>Gives working memory and cache back.</summary>
     public void Dispose()
     {
-        _cache?.Dispose();
-        _cache = null;
-        _headBias?.Dispose();
-        _workspace.Dispose();
+        lock (_model.Backend)
+        {
+            _cache?.Dispose();
+            _cache = null;
+            _headBias?.Dispose();
+            _workspace.Dispose();
+        }
     }
 
     private void Place(Fork fork, bool cached)
