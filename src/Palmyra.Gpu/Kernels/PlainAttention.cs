@@ -2,11 +2,11 @@ using ILGPU;
 
 namespace Palmyra.Gpu.Kernels;
 
-// Attention of one query and head by one warp, in 32-bit floats: what TensorAttention falls back to where 16 bits would not do. Nothing about
-// it is fast.
+// Attention of one query and head by one warp, in 32-bit floats: what TensorAttention falls back to where 16 bits would not do. Nothing
+// about it is fast.
 //
 // A lane makes the score of every 32nd key, as one chain over dimensions; the softmax is online, 32 keys at a time. Then a lane owns eight
-// dimensions and adds up the 32 keys' values in order, those of no chance left out.
+// dimensions and adds up the 32 keys' values in order, those of no weight left out.
 internal static class PlainAttention
 {
     /// <summary>Attends; all parameters are the same in all lanes.</summary>
@@ -61,18 +61,18 @@ internal static class PlainAttention
             int keys = IntrinsicMath.Min(32, token - first + 1);
             for (int i = 0; i < keys; i++)
             {
-                float chance = Warp.Shuffle(softmax.Chance, i);
+                float weight = Warp.Shuffle(softmax.Weight, i);
                 int valueRow = Warp.Shuffle(keyRow, i) + valuesFrom;
-                if (chance != 0 && lane < eights)
+                if (weight != 0 && lane < eights)
                 {
                     if (TNumbers.Scaled)
                     {
-                        chance *= scales[valueRow];
+                        weight *= scales[valueRow];
                     }
 
                     Float8 values = TNumbers.Load(numbers, ((long)valueRow * eights) + lane);
-                    softmax.Near = Float4.MultiplyAdd(values.A, chance, softmax.Near);
-                    softmax.Far = Float4.MultiplyAdd(values.B, chance, softmax.Far);
+                    softmax.Near = Float4.MultiplyAdd(values.A, weight, softmax.Near);
+                    softmax.Far = Float4.MultiplyAdd(values.B, weight, softmax.Far);
                 }
             }
         }

@@ -3,18 +3,18 @@ using ILGPU;
 namespace Palmyra.Gpu.Kernels;
 
 // y = Σⱼ softmaxⱼ(scale·q·kⱼ)·vⱼ for sequences with several new tokens, in 32-bit floats: where products are exact (GemmPrecision.Exact).
-// TensorAttention is what runs otherwise, and this is what it is to come close to. Sixteen queries of one sequence and head a block, keys in tiles
-// of 32, the softmax online (Milakov and Gimelshein, arXiv:1805.02867), so nothing is kept per query and key.
+// TensorAttention is what runs otherwise, and this is what it is to come close to. Sixteen queries of one sequence and head a block, keys
+// in tiles of 32, the softmax online (Milakov and Gimelshein, arXiv:1805.02867), so nothing is kept per query and key.
 //
 // Four warps, each four of the queries. Per tile: (1) the tile's keys go to shared memory as floats; (2) lane j takes key j and makes its
-// products with the warp's four queries, sixteen multiply-adds for five loads of 16 bytes; (3) maxima and sums over the lanes, the sums so far
-// scaled down to the new maximum; (4) the tile's values take the keys' place; (5) lanes now own dimensions, four (and four more, 128 on) each,
-// and add up values times probabilities, which come from shared memory, four queries in one load.
+// products with the warp's four queries, sixteen multiply-adds for five loads of 16 bytes; (3) maxima and sums over the lanes, the sums so
+// far scaled down to the new maximum; (4) the tile's values take the keys' place; (5) lanes now own dimensions, four (and four more, 128
+// on) each, and add up values times probabilities, which come from shared memory, four queries in one load.
 // Shared memory, in pieces of 16 bytes, dynamic: queries [16][pieces + 1], tile [32][pieces + 1], probabilities [warp][32]. With an even number
 // of pieces a row and one more, eight lanes that read the same piece of eight keys fall into different banks.
 // Additions: a score is one chain over dimensions; sums over keys go lane by lane in a butterfly, tile by tile in order; a value is one chain
-// over keys in order, those of no chance left out. Tails: keys beyond the last are zeros and invisible, queries beyond the last see nothing and are not written, dimensions
-// end in zeros up to eight.
+// over keys in order, those of no weight left out. Tails: keys beyond the last are zeros and invisible, queries beyond the last see nothing
+// and are not written, dimensions end in zeros up to eight.
 // Bytes: keys and values are read once for every sixteen queries, mostly from the second-level cache.
 internal static class PrefillAttention
 {
@@ -64,7 +64,7 @@ internal static class PrefillAttention
         int pieces = 2 * eights;
         int row = pieces + 1;
         int tile = Queries * row;
-        int chances = (tile + (Keys * row)) + (warp * Keys);
+        int weights = (tile + (Keys * row)) + (warp * Keys);
         int firstRow = tiles[2 * Grid.IdxX];
         int rows = tiles[(2 * Grid.IdxX) + 1];
         int firstToken = tokens[firstRow];
@@ -135,34 +135,34 @@ internal static class PrefillAttention
             s1 = Softmax.Add(s1, Visible(p1 * keyScale, back + 1, window, query0 + 1 < rows));
             s2 = Softmax.Add(s2, Visible(p2 * keyScale, back + 2, window, query0 + 2 < rows));
             s3 = Softmax.Add(s3, Visible(p3 * keyScale, back + 3, window, query0 + 3 < rows));
-            memory[chances + lane] = new Float4
+            memory[weights + lane] = new Float4
             {
-                X = Scaled(s0.Chance, valueScale), Y = Scaled(s1.Chance, valueScale),
-                Z = Scaled(s2.Chance, valueScale), W = Scaled(s3.Chance, valueScale),
+                X = Scaled(s0.Weight, valueScale), Y = Scaled(s1.Weight, valueScale),
+                Z = Scaled(s2.Weight, valueScale), W = Scaled(s3.Weight, valueScale),
             };
             Group.Barrier();
             Load<TNumbers, TPiece>(numbers, memory, keyRows, tile, row, eights, valuesFrom, lastToken - first);
             Group.Barrier();
             for (int key = 0; key < Keys; key++)
             {
-                Float4 chance = memory[chances + key];
+                Float4 weight = memory[weights + key];
                 int at = tile + (key * row) + lane;
                 if (lane < pieces)
                 {
                     Float4 value = memory[at];
-                    s0.Near = Add(value, chance.X, s0.Near);
-                    s1.Near = Add(value, chance.Y, s1.Near);
-                    s2.Near = Add(value, chance.Z, s2.Near);
-                    s3.Near = Add(value, chance.W, s3.Near);
+                    s0.Near = Add(value, weight.X, s0.Near);
+                    s1.Near = Add(value, weight.Y, s1.Near);
+                    s2.Near = Add(value, weight.Z, s2.Near);
+                    s3.Near = Add(value, weight.W, s3.Near);
                 }
 
                 if (lane + 32 < pieces)
                 {
                     Float4 value = memory[at + 32];
-                    s0.Far = Add(value, chance.X, s0.Far);
-                    s1.Far = Add(value, chance.Y, s1.Far);
-                    s2.Far = Add(value, chance.Z, s2.Far);
-                    s3.Far = Add(value, chance.W, s3.Far);
+                    s0.Far = Add(value, weight.X, s0.Far);
+                    s1.Far = Add(value, weight.Y, s1.Far);
+                    s2.Far = Add(value, weight.Z, s2.Far);
+                    s3.Far = Add(value, weight.W, s3.Far);
                 }
             }
 
@@ -211,15 +211,15 @@ internal static class PrefillAttention
         return visible ? score : float.NegativeInfinity;
     }
 
-    // A chance of 0 is a key that is not seen, or as good as none: its value may be infinite or NaN, and 0 times that is NaN.
-    private static float Scaled(float chance, float valueScale) => chance == 0 ? 0 : chance * valueScale;
+    // A weight of 0 is a key that is not seen, or as good as none: its value may be infinite or NaN, and 0 times that is NaN.
+    private static float Scaled(float weight, float valueScale) => weight == 0 ? 0 : weight * valueScale;
 
-    private static Float4 Add(Float4 value, float chance, Float4 sum)
+    private static Float4 Add(Float4 value, float weight, Float4 sum)
     {
         // The same in all lanes of the warp.
-        if (chance != 0)
+        if (weight != 0)
         {
-            sum = Float4.MultiplyAdd(value, chance, sum);
+            sum = Float4.MultiplyAdd(value, weight, sum);
         }
 
         return sum;

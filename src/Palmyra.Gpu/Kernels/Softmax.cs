@@ -1,15 +1,17 @@
 namespace Palmyra.Gpu.Kernels;
 
-/// <summary>One query's softmax so far, spread over a warp: the maximum and the sum are in every lane, values in the lane of their dimensions.</summary>
+/// <summary>
+/// One query's softmax so far, spread over a warp: the maximum and the sum are in every lane, values in the lane of their dimensions.
+/// </summary>
 internal struct Softmax
 {
     public float Max;
     public float Sum;
 
-    /// <summary>exp(score − max) of the lane's latest key.</summary>
-    public float Chance;
+    /// <summary>exp(score − max) of the lane's latest key: its weight before all are divided by their sum.</summary>
+    public float Weight;
 
-    /// <summary>Σ chance·value for four of the lane's dimensions.</summary>
+    /// <summary>Σ weight·value for four of the lane's dimensions.</summary>
     public Float4 Near;
 
     /// <summary>The same for the other four.</summary>
@@ -22,13 +24,13 @@ internal struct Softmax
     {
         float max = MathF.Max(before.Max, Reducing.WarpMax(score));
         float from = max > float.NegativeInfinity ? max : 0;
-        float chance = Elementary.ExpOfNegative(score - from);
+        float weight = Elementary.ExpOfNegative(score - from);
         float kept = Elementary.ExpOfNegative(before.Max - from);
         return new Softmax
         {
             Max = max,
-            Sum = (before.Sum * kept) + Reducing.WarpSum(chance),
-            Chance = chance,
+            Sum = (before.Sum * kept) + Reducing.WarpSum(weight),
+            Weight = weight,
             Near = before.Near * kept,
             Far = before.Far * kept,
         };

@@ -4,54 +4,59 @@ using Palmyra.Backends;
 
 namespace Palmyra.Gpu.Kernels;
 
-// y = Σⱼ softmaxⱼ(scale·q·kⱼ)·vⱼ for sequences with several new tokens, on tensor cores: FlashAttention-2 (Dao, arXiv:2307.08691). 64 queries
-// of one sequence and head a block, four warps of 16 queries each; keys in tiles of 64, or of 32 where heads are wide; the softmax online.
+// y = Σⱼ softmaxⱼ(scale·q·kⱼ)·vⱼ for sequences with several new tokens, on tensor cores: FlashAttention-2 (Dao, arXiv:2307.08691). 64
+// queries of one sequence and head a block, four warps of 16 queries each; keys in tiles of 64, or of 32 where heads are wide; the softmax
+// online.
 //
-// Numbers. mma.sync multiplies halves exactly and adds to 32-bit sums; so queries, keys, values and the softmax's exponentials are rounded to
-// 11 bits, an error of up to 2^-11 of each, and nothing else is.
+// Numbers. mma.sync multiplies halves exactly and adds to 32-bit sums; so queries, keys, values and the softmax's exponentials are rounded
+// to 11 bits, an error of up to 2^-11 of each. All else is in 32-bit floats and off by parts of 2^-22: sums, and exponentials before they
+// are rounded, which are the hardware's approximation, the one of all kernels.
 //   queries       times scale, then times the power of two that takes the row's largest to 2^14 .. 2^15, as GemmRows does: a score is multiplied
 //                 by it backwards, so that it changes nothing but that no query leaves a half's range
 //   keys, values  of an F16 cache are halves already; F32 and Q8 (times its scale) are rounded. Below 2^-14 the error is up to 2^-25
 //   exponentials  times 2^15, which the sums have too: those below 2^-29 of the largest are off by up to 2^-40 of it. Their sum is made of the
 //                 rounded ones, by a product with ones: so weights sum to one, and it costs four operations a tile and no exchange
-// A key beyond 65,504, an infinity or a NaN (which 0 times makes NaN for queries that do not see it) cannot be told apart afterwards. So a block
-// that has met a key that is too large, or whose results are not all finite, does its queries over in 32-bit floats: PlainAttention. That is
-// slow and right; a model that others run in float16 does not meet it.
+// A key beyond 65,504, an infinity or a NaN (which 0 times makes NaN for queries that do not see it) cannot be told apart afterwards. So a
+// block that has met a key that is too large, or whose results are not all finite, does its queries over in 32-bit floats: PlainAttention.
+// That is slow and right; a model that others run in float16 does not meet it.
 //
 // Shared memory, dynamic, rows of Size halves (64, 128 or 256):
 //
 //   queries [64]   keys [Keys]   values [Keys]     in the end, over all of it: sums [64][Size + 8] floats
 //
-// A row is one or more runs of 128 bytes, all 32 banks; piece p (16 bytes, eight numbers) of row r lies at place p ^ (r % 8). So the eight rows
-// whose piece p one pass of ldmatrix reads lie in eight different places; and the eight pieces of a row that a quarter of a warp writes do too.
+// A row is one or more runs of 128 bytes, all 32 banks; piece p (16 bytes, eight numbers) of row r lies at place p ^ (r % 8). So the eight
+// rows whose piece p one pass of ldmatrix reads lie in eight different places; and the eight pieces of a row that a quarter of a warp
+// writes do too.
 //
 //   r 0: 0 1 2 3 4 5 6 7     The next 16 numbers, two pieces on, are where the first are with bits 5 and up turned, whatever the row: one xor.
 //   r 1: 1 0 3 2 5 4 7 6     The eight floats behind each row of sums move the next row by 8 banks, so that pairs of four rows, which half a
 //   r 2: 2 3 0 1 6 7 4 5     warp stores, do not meet; the first two hold the row's sum and what was added to its exponents.
 //
 // A tile: wait for the keys, barrier; bring the values; scores, softmax; wait for the values, barrier; bring the next tile's keys; sums of
-// values. So each barrier frees what the step behind it overwrites. An F16 cache is brought by asynchronous copies, the values while scores are
-// made and the next keys while values are summed. F32 and Q8 have to pass through registers to become halves; to load them a step early would
-// take 32 to 64 registers that wide heads do not have, so a warp waits for them, four loads at a time, while other blocks of the
+// values. So each barrier frees what the step behind it overwrites. An F16 cache is brought by asynchronous copies, the values while scores
+// are made and the next keys while values are summed. F32 and Q8 have to pass through registers to become halves; to load them a step early
+// would take 32 to 64 registers that wide heads do not have, so a warp waits for them, four loads at a time, while other blocks of the
 // multiprocessor multiply. Where a tile's keys lie in the cache (and their scales) is looked up one tile ahead, in one of two lists.
 //
-// Tails: keys beyond the last are the last one again and not seen. Queries beyond the last are zeros, see what the last one sees and are not
-// written; warps with no others only help to bring. Dimensions end in zeros up to sixteen, and steps beyond are left out. A tile that no query
-// of the block sees is not brought; one that no query of a warp sees, behind its last or before its window, costs the warp nothing more; only
-// tiles on the border of what is seen are masked.
+// Tails: keys beyond the last are the last one again and not seen. Queries beyond the last are zeros, see what the last one sees and are
+// not written; warps with no others only help to bring. Dimensions end in zeros up to sixteen, and steps beyond are left out. A tile that
+// no query of the block sees is not brought; one that no query of a warp sees, behind its last or before its window, costs the warp nothing
+// more; only tiles on the border of what is seen are masked.
 //
-// Order of additions: a score is the hardware's over 16 dimensions, then by 16 ascending. Sums over keys are the hardware's over 16 keys, then
-// by 16 ascending, scaled down at each tile whose maximum is larger. So a row's bits depend on where its sequence's new tokens begin, which with a
-// window says where tiles of keys do, but neither on its neighbours in the batch nor on timing.
+// Order of additions: a score is the hardware's over 16 dimensions, then by 16 ascending. Sums over keys are the hardware's over 16 keys,
+// then by 16 ascending, scaled down at each tile whose maximum is larger. So a row's bits depend on where its sequence's new tokens begin,
+// which with a window says where tiles of keys do, and on the other queries of its block, which one strange key or result of any sends to
+// PlainAttention; but neither on other sequences of the batch nor on timing.
 //
-// Per tile of 64 keys, D numbers a head: a block reads 256·D bytes of an F16 cache (F32 512·D, Q8 128·D), mostly from the level-2 cache, for
-// 4·64·64·D operations; a warp makes D + 4 mma and 9·D/16 ldmatrix, a lane some 150 + D/2 other instructions, 96 more where the tile is masked and
-// 2·D where numbers are rounded.
+// Per tile of 64 keys, D numbers a head: a block reads 256·D bytes of an F16 cache (F32 512·D, Q8 128·D), mostly from the level-2 cache,
+// for 4·64·64·D operations; a warp makes D + 4 mma and 9·D/16 ldmatrix, a lane some 150 + D/2 other instructions, 96 more where the tile is
+// masked and 2·D where numbers are rounded.
 //
-// Nothing here has been timed, assembled by NVIDIA's assembler or run on a GPU. Registers by count, those that live at a time: scores and sums
-// of values 32 + 32 (heads of up to 64), 32 + 64 (128) or 16 + 128 (256); operands 12; maxima, sums, factors, places 16; and some 25 of ILGPU's
-// own: about 120, 150 and 200 of 255. Shared memory: 24, 48 and 66 KB, and 1.5. To be tried on a device first: 128 queries a block, which halves
-// what is converted; queries kept in registers for heads of 64; sums that are not scaled down where no maximum of the warp changed.
+// Nothing here has been timed, assembled by NVIDIA's assembler or run on a GPU. Registers by count, those that live at a time: scores and
+// sums of values 32 + 32 (heads of up to 64), 32 + 64 (128) or 16 + 128 (256); operands 12; maxima, sums, factors, places 16; and some 25
+// of ILGPU's own: about 120, 150 and 200 of 255. Shared memory: 24, 48 and 66 KB, and 1.5. To be tried on a device first: 128 queries a
+// block, which halves what is converted; queries kept in registers for heads of 64; sums that are not scaled down where no maximum of the
+// warp changed.
 internal static class TensorAttention
 {
     public const int Threads = 128;
@@ -83,8 +88,8 @@ internal static class TensorAttention
     }
 
     /// <summary>
-    /// The kernel. Parameters are those of <see cref="PrefillAttention.Prefill"/>, with tiles of <see cref="Queries"/> queries, and the address of
-    /// the layer's numbers, from which halves are copied.
+    /// The kernel. Parameters are those of <see cref="PrefillAttention.Prefill"/>, with tiles of <see cref="Queries"/> queries, and the
+    /// address of the layer's numbers, from which halves are copied.
     /// </summary>
     public static void Prefill<TTile, TNumbers, TPiece>(
         ArrayView<float> y, ArrayView<float> logSum, ArrayView<float> qkv, ArrayView<TPiece> numbers, ArrayView<float> scales,
@@ -144,10 +149,12 @@ internal static class TensorAttention
         int warpLast = IntrinsicMath.Min(warpFirst + Rows - 1, lastToken);
         int farthest = window > 0 ? window : int.MaxValue;
         int start = window > 0 ? IntrinsicMath.Max(0, firstToken - window + 1) : 0;
-        int half = 0;
-        FindKeys<TTile, TNumbers, TPiece>(keyRows, keyScales, valueScales, scales, pages, list, start, lastToken, pageSize, half);
+
+        // Where a tile's keys begin in the lists: at 0 and at 64 by turns.
+        int stage = 0;
+        FindKeys<TTile, TNumbers, TPiece>(keyRows, keyScales, valueScales, scales, pages, list, start, lastToken, pageSize, stage);
         Group.Barrier();
-        float largest = Bring<TTile, TNumbers, TPiece>(numbers, keyRows, keyScales, half, keysAt, headDim, steps, 0, address);
+        float largest = Bring<TTile, TNumbers, TPiece>(numbers, keyRows, keyScales, stage, keysAt, headDim, steps, 0, address);
         for (int first = start; first <= lastToken; first += TTile.Keys)
         {
             if (TNumbers.IsHalf)
@@ -156,11 +163,11 @@ internal static class TensorAttention
             }
 
             Group.Barrier();
-            Bring<TTile, TNumbers, TPiece>(numbers, keyRows, valueScales, half, valuesAt, headDim, steps, Grid.DimY * pageSize, address);
+            Bring<TTile, TNumbers, TPiece>(numbers, keyRows, valueScales, stage, valuesAt, headDim, steps, Grid.DimY * pageSize, address);
             int next = first + TTile.Keys;
             if (next <= lastToken)
             {
-                FindKeys<TTile, TNumbers, TPiece>(keyRows, keyScales, valueScales, scales, pages, list, next, lastToken, pageSize, half ^ 64);
+                FindKeys<TTile, TNumbers, TPiece>(keyRows, keyScales, valueScales, scales, pages, list, next, lastToken, pageSize, stage ^ 64);
             }
 
             bool isSeen = query0 < rows && first <= warpLast && warpFirst - (next - 1) < farthest;
@@ -191,11 +198,11 @@ internal static class TensorAttention
             }
 
             Group.Barrier();
-            half ^= 64;
+            stage ^= 64;
             if (next <= lastToken)
             {
                 largest = IntrinsicMath.Max(
-                    largest, Bring<TTile, TNumbers, TPiece>(numbers, keyRows, keyScales, half, keysAt, headDim, steps, 0, address));
+                    largest, Bring<TTile, TNumbers, TPiece>(numbers, keyRows, keyScales, stage, keysAt, headDim, steps, 0, address));
             }
 
             if (isSeen)
@@ -274,10 +281,10 @@ internal static class TensorAttention
         return Interop.IntAsFloat((uint)(254 - power) << 23) * Log2E;
     }
 
-    // Where the keys of a tile lie, to half 0 or 64 of the lists.
+    // Where the keys of a tile lie, to the lists from stage on: 0 or 64.
     private static void FindKeys<TTile, TNumbers, TPiece>(
         ArrayView<int> keyRows, ArrayView<float> keyScales, ArrayView<float> valueScales, ArrayView<float> scales, ArrayView<int> pages, int list,
-        int first, int lastToken, int pageSize, int half)
+        int first, int lastToken, int pageSize, int stage)
         where TTile : struct, IAttentionTile
         where TNumbers : struct, ICacheNumbers<TPiece>
         where TPiece : unmanaged
@@ -288,18 +295,20 @@ internal static class TensorAttention
             int token = IntrinsicMath.Min(first + thread, lastToken);
             int page = Caching.PageOf(pages, list, token / pageSize);
             int keyRow = (((page * 2 * Grid.DimY) + Grid.IdxY) * pageSize) + (token % pageSize);
-            keyRows[half + thread] = keyRow;
+            keyRows[stage + thread] = keyRow;
             if (TNumbers.Scaled)
             {
-                keyScales[half + thread] = scales[keyRow];
-                valueScales[half + thread] = scales[keyRow + (Grid.DimY * pageSize)];
+                keyScales[stage + thread] = scales[keyRow];
+                valueScales[stage + thread] = scales[keyRow + (Grid.DimY * pageSize)];
             }
         }
     }
 
-    // A tile of keys or values to shared memory: begins its copies, or rounds it. Returns the largest magnitude that the thread rounded, NaN left out.
+    // A tile of keys or values to shared memory: begins its copies, or rounds it. Returns the largest magnitude that the thread rounded,
+    // NaN left out.
     private static float Bring<TTile, TNumbers, TPiece>(
-        ArrayView<TPiece> numbers, ArrayView<int> keyRows, ArrayView<float> scales, int half, uint to, int headDim, int steps, int from, long address)
+        ArrayView<TPiece> numbers, ArrayView<int> keyRows, ArrayView<float> scales, int stage, uint to, int headDim, int steps, int from,
+        long address)
         where TTile : struct, IAttentionTile
         where TNumbers : struct, ICacheNumbers<TPiece>
         where TPiece : unmanaged
@@ -315,17 +324,17 @@ internal static class TensorAttention
             {
                 if (TNumbers.IsHalf)
                 {
-                    Copy<TTile>(keyRows, half, to, key, piece, eights, from, address);
-                    Copy<TTile>(keyRows, half, to, key + apart, piece, eights, from, address);
-                    Copy<TTile>(keyRows, half, to, key + (2 * apart), piece, eights, from, address);
-                    Copy<TTile>(keyRows, half, to, key + (3 * apart), piece, eights, from, address);
+                    Copy<TTile>(keyRows, stage, to, key, piece, eights, from, address);
+                    Copy<TTile>(keyRows, stage, to, key + apart, piece, eights, from, address);
+                    Copy<TTile>(keyRows, stage, to, key + (2 * apart), piece, eights, from, address);
+                    Copy<TTile>(keyRows, stage, to, key + (3 * apart), piece, eights, from, address);
                 }
                 else
                 {
-                    Float8 a = Load<TNumbers, TPiece>(numbers, keyRows, scales, half + key, piece, eights, from);
-                    Float8 b = Load<TNumbers, TPiece>(numbers, keyRows, scales, half + key + apart, piece, eights, from);
-                    Float8 c = Load<TNumbers, TPiece>(numbers, keyRows, scales, half + key + (2 * apart), piece, eights, from);
-                    Float8 d = Load<TNumbers, TPiece>(numbers, keyRows, scales, half + key + (3 * apart), piece, eights, from);
+                    Float8 a = Load<TNumbers, TPiece>(numbers, keyRows, scales, stage + key, piece, eights, from);
+                    Float8 b = Load<TNumbers, TPiece>(numbers, keyRows, scales, stage + key + apart, piece, eights, from);
+                    Float8 c = Load<TNumbers, TPiece>(numbers, keyRows, scales, stage + key + (2 * apart), piece, eights, from);
+                    Float8 d = Load<TNumbers, TPiece>(numbers, keyRows, scales, stage + key + (3 * apart), piece, eights, from);
                     StoreHalves<TTile>(to, key, piece, a);
                     StoreHalves<TTile>(to, key + apart, piece, b);
                     StoreHalves<TTile>(to, key + (2 * apart), piece, c);
@@ -339,10 +348,10 @@ internal static class TensorAttention
         return largest;
     }
 
-    private static void Copy<TTile>(ArrayView<int> keyRows, int half, uint to, int key, int piece, int eights, int from, long address)
+    private static void Copy<TTile>(ArrayView<int> keyRows, int stage, uint to, int key, int piece, int eights, int from, long address)
         where TTile : struct, IAttentionTile
     {
-        long at = ((long)(keyRows[half + key] + from) * eights) + piece;
+        long at = ((long)(keyRows[stage + key] + from) * eights) + piece;
         CudaAsm.Emit(TensorAttentionText.Copy, to + Place<TTile>(key, piece), address + (at << 4), piece < eights ? 16 : 0);
     }
 

@@ -1,7 +1,7 @@
 namespace Palmyra.Gpu.Kernels;
 
-// The inline PTX of TensorAttention. As in GemmText, one Emit declares registers by name and the others name them; a name that ends in 01 or
-// 23 is of the first or second 32 keys of a tile.
+// The inline PTX of TensorAttention. As in GemmText, one Emit declares registers by name and the others name them; a name that ends in 01
+// or 23 is of the first or second 32 keys of a tile.
 //
 //   c0 .. c31    scores of the warp's 16 queries: 16 x 8 of them take four registers, eight keys after eight keys
 //   p0 .. p15    their exponentials as halves, two a register
@@ -23,7 +23,8 @@ namespace Palmyra.Gpu.Kernels;
 //
 // Fragments, with g = lane/4 and t = lane%4, are those that GemmText shows: c and o hold columns 2t and 2t + 1 of rows g and g + 8, and so
 // does the first operand of a product of 16 columns, twice. So c0..c3 and c4..c7, rounded in pairs, are p0..p3: an operand without any lane
-// asking another. ldmatrix loads keys as rows (key, dimensions), which is how the second operand lies, and values turned on their side by .trans.
+// asking another. ldmatrix loads keys as rows (key, dimensions), which is how the second operand lies, and values turned on their side by
+// .trans.
 internal static class TensorAttentionText
 {
     /// <summary>Registers for heads of up to 64 numbers.</summary>
@@ -54,19 +55,19 @@ internal static class TensorAttentionText
 
     /// <summary>Adds 16 dimensions of 32 keys' scores; operands: offsets of the first 16 keys and of the others.</summary>
     public const string Scores01 =
-        $"{FetchKeys} {Half} {C0}, {A}, {B0}, {C0}; {Half} {C1}, {A}, {B1}, {C1}; {Half} {C2}, {A}, {B2}, {C2}; {Half} {C3}, {A}, {B3}, {C3};";
+        $"{FetchKeys} {Mma} {C0}, {A}, {B0}, {C0}; {Mma} {C1}, {A}, {B1}, {C1}; {Mma} {C2}, {A}, {B2}, {C2}; {Mma} {C3}, {A}, {B3}, {C3};";
 
     /// <summary>The same of the second 32 keys.</summary>
     public const string Scores23 =
-        $"{FetchKeys} {Half} {C4}, {A}, {B0}, {C4}; {Half} {C5}, {A}, {B1}, {C5}; {Half} {C6}, {A}, {B2}, {C6}; {Half} {C7}, {A}, {B3}, {C7};";
+        $"{FetchKeys} {Mma} {C4}, {A}, {B0}, {C4}; {Mma} {C5}, {A}, {B1}, {C5}; {Mma} {C6}, {A}, {B2}, {C6}; {Mma} {C7}, {A}, {B3}, {C7};";
 
     /// <summary>
-    /// The maxima of each query, over the lanes that share it, then what follows from them. A query that has seen no key yet has a maximum of
-    /// -infinity, which is not subtracted from itself: its exponentials are of -infinity, so 0.
+    /// The maxima of each query, over the lanes that share it, then what follows from them. A query that has seen no key yet has a maximum
+    /// of -infinity, which is not subtracted from itself: its exponentials are of -infinity, so 0.
     /// </summary>
     public const string Rescale =
-        $"{Widest} x0, 1, 31, -1; max.f32 x0, x0, y0; {Widest} x0, 2, 31, -1; max.f32 x0, x0, y0; " +
-        $"{Widest} x1, 1, 31, -1; max.f32 x1, x1, y0; {Widest} x1, 2, 31, -1; max.f32 x1, x1, y0; " +
+        $"{Shuffle} x0, 1, 31, -1; max.f32 x0, x0, y0; {Shuffle} x0, 2, 31, -1; max.f32 x0, x0, y0; " +
+        $"{Shuffle} x1, 1, 31, -1; max.f32 x1, x1, y0; {Shuffle} x1, 2, 31, -1; max.f32 x1, x1, y0; " +
         "mul.f32 x0, x0, f0; max.f32 x0, x0, m0; setp.gt.f32 seen, x0, unseen; selp.f32 n0, x0, 0f00000000, seen; " +
         "sub.f32 s0, m0, n0; ex2.approx.ftz.f32 s0, s0; mov.f32 m0, x0; sub.f32 n0, 0f41700000, n0; " +
         "mul.f32 x1, x1, f1; max.f32 x1, x1, m1; setp.gt.f32 seen, x1, unseen; selp.f32 n1, x1, 0f00000000, seen; " +
@@ -75,12 +76,14 @@ internal static class TensorAttentionText
     /// <summary>Adds 32 keys' exponentials to their sums, which are first scaled down to the new maximum.</summary>
     public const string Sums01 =
         "mul.f32 l0, l0, s0; mul.f32 l1, l1, s0; mul.f32 l2, l2, s1; mul.f32 l3, l3, s1; " +
-        $"{Half} {L}, {P0}, {Ones}, {L}; {Half} {L}, {P1}, {Ones}, {L};";
+        $"{Mma} {L}, {P0}, {Ones}, {L}; {Mma} {L}, {P1}, {Ones}, {L};";
 
     /// <summary>The same of the second 32 keys, without scaling.</summary>
-    public const string Sums23 = $"{Half} {L}, {P2}, {Ones}, {L}; {Half} {L}, {P3}, {Ones}, {L};";
+    public const string Sums23 = $"{Mma} {L}, {P2}, {Ones}, {L}; {Mma} {L}, {P3}, {Ones}, {L};";
 
-    /// <summary>Stores each query's sum of exponentials and what was added to its exponents; operands: offsets for queries g and g + 8.</summary>
+    /// <summary>
+    /// Stores each query's sum of exponentials and what was added to its exponents; operands: offsets for queries g and g + 8.
+    /// </summary>
     public const string StoreSums = $"{Places} {Pair} [pa], {{l0, n0}}; {Pair} [pb], {{l2, n1}};";
 
     /// <summary>Sets the scores of 32 keys to zero.</summary>
@@ -96,8 +99,8 @@ internal static class TensorAttentionText
         "mov.f32 c30, c0; mov.f32 c31, c0;";
 
     /// <summary>
-    /// Makes the scores of keys that a query does not see -infinity, NaN included; operands: how many tokens lie between the lane's first key and
-    /// query g, the same for query g + 8, and how far back they see.
+    /// Makes the scores of keys that a query does not see -infinity, NaN included; operands: how many tokens lie between the lane's first
+    /// key and query g, the same for query g + 8, and how far back they see.
     /// </summary>
     public const string Mask01 =
         "sub.s32 back, %0, 0; setp.lt.u32 seen, back, %2; selp.f32 c0, c0, unseen, seen; " +
@@ -149,7 +152,7 @@ internal static class TensorAttentionText
         "max.f32 x0, x0, c28; max.f32 x0, x0, c29; max.f32 x1, x1, c30; max.f32 x1, x1, c31;";
 
     /// <summary>2 to the power of (score + 15 less the maximum), rounded to halves: at most 32,768.</summary>
-    public const string Chances01 =
+    public const string Exponentials01 =
         "fma.rn.f32 c0, c0, f0, n0; ex2.approx.ftz.f32 c0, c0; fma.rn.f32 c1, c1, f0, n0; ex2.approx.ftz.f32 c1, c1; " +
         "cvt.rn.f16x2.f32 p0, c1, c0; fma.rn.f32 c2, c2, f1, n1; ex2.approx.ftz.f32 c2, c2; " +
         "fma.rn.f32 c3, c3, f1, n1; ex2.approx.ftz.f32 c3, c3; cvt.rn.f16x2.f32 p1, c3, c2; " +
@@ -164,7 +167,7 @@ internal static class TensorAttentionText
         "fma.rn.f32 c15, c15, f1, n1; ex2.approx.ftz.f32 c15, c15; cvt.rn.f16x2.f32 p7, c15, c14;";
 
     /// <summary>The same of the second 32 keys.</summary>
-    public const string Chances23 =
+    public const string Exponentials23 =
         "fma.rn.f32 c16, c16, f0, n0; ex2.approx.ftz.f32 c16, c16; fma.rn.f32 c17, c17, f0, n0; ex2.approx.ftz.f32 c17, c17; " +
         "cvt.rn.f16x2.f32 p8, c17, c16; fma.rn.f32 c18, c18, f1, n1; ex2.approx.ftz.f32 c18, c18; " +
         "fma.rn.f32 c19, c19, f1, n1; ex2.approx.ftz.f32 c19, c19; cvt.rn.f16x2.f32 p9, c19, c18; " +
@@ -208,117 +211,119 @@ internal static class TensorAttentionText
         "mov.f32 o127, o0;";
 
     /// <summary>
-    /// Scales the sums of 16 dimensions down to the new maximum and adds 32 keys' values; operands: offsets of the first 16 keys and of the others.
+    /// Scales the sums of 16 dimensions down to the new maximum and adds 32 keys' values; operands: offsets of the first 16 keys and of the
+    /// others.
     /// </summary>
     public const string Values0 =
         "mul.f32 o0, o0, s0; mul.f32 o1, o1, s0; mul.f32 o2, o2, s1; mul.f32 o3, o3, s1; " +
         "mul.f32 o4, o4, s0; mul.f32 o5, o5, s0; mul.f32 o6, o6, s1; mul.f32 o7, o7, s1; " +
-        $"{Fetch} {Half} {O0}, {P0}, {B0}, {O0}; {Half} {U0}, {P0}, {B1}, {U0}; " +
-        $"{Half} {O0}, {P1}, {B2}, {O0}; {Half} {U0}, {P1}, {B3}, {U0};";
+        $"{Fetch} {Mma} {O0}, {P0}, {B0}, {O0}; {Mma} {U0}, {P0}, {B1}, {U0}; " +
+        $"{Mma} {O0}, {P1}, {B2}, {O0}; {Mma} {U0}, {P1}, {B3}, {U0};";
     public const string Values1 =
         "mul.f32 o8, o8, s0; mul.f32 o9, o9, s0; mul.f32 o10, o10, s1; mul.f32 o11, o11, s1; " +
         "mul.f32 o12, o12, s0; mul.f32 o13, o13, s0; mul.f32 o14, o14, s1; mul.f32 o15, o15, s1; " +
-        $"{Fetch} {Half} {O1}, {P0}, {B0}, {O1}; {Half} {U1}, {P0}, {B1}, {U1}; " +
-        $"{Half} {O1}, {P1}, {B2}, {O1}; {Half} {U1}, {P1}, {B3}, {U1};";
+        $"{Fetch} {Mma} {O1}, {P0}, {B0}, {O1}; {Mma} {U1}, {P0}, {B1}, {U1}; " +
+        $"{Mma} {O1}, {P1}, {B2}, {O1}; {Mma} {U1}, {P1}, {B3}, {U1};";
     public const string Values2 =
         "mul.f32 o16, o16, s0; mul.f32 o17, o17, s0; mul.f32 o18, o18, s1; mul.f32 o19, o19, s1; " +
         "mul.f32 o20, o20, s0; mul.f32 o21, o21, s0; mul.f32 o22, o22, s1; mul.f32 o23, o23, s1; " +
-        $"{Fetch} {Half} {O2}, {P0}, {B0}, {O2}; {Half} {U2}, {P0}, {B1}, {U2}; " +
-        $"{Half} {O2}, {P1}, {B2}, {O2}; {Half} {U2}, {P1}, {B3}, {U2};";
+        $"{Fetch} {Mma} {O2}, {P0}, {B0}, {O2}; {Mma} {U2}, {P0}, {B1}, {U2}; " +
+        $"{Mma} {O2}, {P1}, {B2}, {O2}; {Mma} {U2}, {P1}, {B3}, {U2};";
     public const string Values3 =
         "mul.f32 o24, o24, s0; mul.f32 o25, o25, s0; mul.f32 o26, o26, s1; mul.f32 o27, o27, s1; " +
         "mul.f32 o28, o28, s0; mul.f32 o29, o29, s0; mul.f32 o30, o30, s1; mul.f32 o31, o31, s1; " +
-        $"{Fetch} {Half} {O3}, {P0}, {B0}, {O3}; {Half} {U3}, {P0}, {B1}, {U3}; " +
-        $"{Half} {O3}, {P1}, {B2}, {O3}; {Half} {U3}, {P1}, {B3}, {U3};";
+        $"{Fetch} {Mma} {O3}, {P0}, {B0}, {O3}; {Mma} {U3}, {P0}, {B1}, {U3}; " +
+        $"{Mma} {O3}, {P1}, {B2}, {O3}; {Mma} {U3}, {P1}, {B3}, {U3};";
     public const string Values4 =
         "mul.f32 o32, o32, s0; mul.f32 o33, o33, s0; mul.f32 o34, o34, s1; mul.f32 o35, o35, s1; " +
         "mul.f32 o36, o36, s0; mul.f32 o37, o37, s0; mul.f32 o38, o38, s1; mul.f32 o39, o39, s1; " +
-        $"{Fetch} {Half} {O4}, {P0}, {B0}, {O4}; {Half} {U4}, {P0}, {B1}, {U4}; " +
-        $"{Half} {O4}, {P1}, {B2}, {O4}; {Half} {U4}, {P1}, {B3}, {U4};";
+        $"{Fetch} {Mma} {O4}, {P0}, {B0}, {O4}; {Mma} {U4}, {P0}, {B1}, {U4}; " +
+        $"{Mma} {O4}, {P1}, {B2}, {O4}; {Mma} {U4}, {P1}, {B3}, {U4};";
     public const string Values5 =
         "mul.f32 o40, o40, s0; mul.f32 o41, o41, s0; mul.f32 o42, o42, s1; mul.f32 o43, o43, s1; " +
         "mul.f32 o44, o44, s0; mul.f32 o45, o45, s0; mul.f32 o46, o46, s1; mul.f32 o47, o47, s1; " +
-        $"{Fetch} {Half} {O5}, {P0}, {B0}, {O5}; {Half} {U5}, {P0}, {B1}, {U5}; " +
-        $"{Half} {O5}, {P1}, {B2}, {O5}; {Half} {U5}, {P1}, {B3}, {U5};";
+        $"{Fetch} {Mma} {O5}, {P0}, {B0}, {O5}; {Mma} {U5}, {P0}, {B1}, {U5}; " +
+        $"{Mma} {O5}, {P1}, {B2}, {O5}; {Mma} {U5}, {P1}, {B3}, {U5};";
     public const string Values6 =
         "mul.f32 o48, o48, s0; mul.f32 o49, o49, s0; mul.f32 o50, o50, s1; mul.f32 o51, o51, s1; " +
         "mul.f32 o52, o52, s0; mul.f32 o53, o53, s0; mul.f32 o54, o54, s1; mul.f32 o55, o55, s1; " +
-        $"{Fetch} {Half} {O6}, {P0}, {B0}, {O6}; {Half} {U6}, {P0}, {B1}, {U6}; " +
-        $"{Half} {O6}, {P1}, {B2}, {O6}; {Half} {U6}, {P1}, {B3}, {U6};";
+        $"{Fetch} {Mma} {O6}, {P0}, {B0}, {O6}; {Mma} {U6}, {P0}, {B1}, {U6}; " +
+        $"{Mma} {O6}, {P1}, {B2}, {O6}; {Mma} {U6}, {P1}, {B3}, {U6};";
     public const string Values7 =
         "mul.f32 o56, o56, s0; mul.f32 o57, o57, s0; mul.f32 o58, o58, s1; mul.f32 o59, o59, s1; " +
         "mul.f32 o60, o60, s0; mul.f32 o61, o61, s0; mul.f32 o62, o62, s1; mul.f32 o63, o63, s1; " +
-        $"{Fetch} {Half} {O7}, {P0}, {B0}, {O7}; {Half} {U7}, {P0}, {B1}, {U7}; " +
-        $"{Half} {O7}, {P1}, {B2}, {O7}; {Half} {U7}, {P1}, {B3}, {U7};";
+        $"{Fetch} {Mma} {O7}, {P0}, {B0}, {O7}; {Mma} {U7}, {P0}, {B1}, {U7}; " +
+        $"{Mma} {O7}, {P1}, {B2}, {O7}; {Mma} {U7}, {P1}, {B3}, {U7};";
     public const string Values8 =
         "mul.f32 o64, o64, s0; mul.f32 o65, o65, s0; mul.f32 o66, o66, s1; mul.f32 o67, o67, s1; " +
         "mul.f32 o68, o68, s0; mul.f32 o69, o69, s0; mul.f32 o70, o70, s1; mul.f32 o71, o71, s1; " +
-        $"{Fetch} {Half} {O8}, {P0}, {B0}, {O8}; {Half} {U8}, {P0}, {B1}, {U8}; " +
-        $"{Half} {O8}, {P1}, {B2}, {O8}; {Half} {U8}, {P1}, {B3}, {U8};";
+        $"{Fetch} {Mma} {O8}, {P0}, {B0}, {O8}; {Mma} {U8}, {P0}, {B1}, {U8}; " +
+        $"{Mma} {O8}, {P1}, {B2}, {O8}; {Mma} {U8}, {P1}, {B3}, {U8};";
     public const string Values9 =
         "mul.f32 o72, o72, s0; mul.f32 o73, o73, s0; mul.f32 o74, o74, s1; mul.f32 o75, o75, s1; " +
         "mul.f32 o76, o76, s0; mul.f32 o77, o77, s0; mul.f32 o78, o78, s1; mul.f32 o79, o79, s1; " +
-        $"{Fetch} {Half} {O9}, {P0}, {B0}, {O9}; {Half} {U9}, {P0}, {B1}, {U9}; " +
-        $"{Half} {O9}, {P1}, {B2}, {O9}; {Half} {U9}, {P1}, {B3}, {U9};";
+        $"{Fetch} {Mma} {O9}, {P0}, {B0}, {O9}; {Mma} {U9}, {P0}, {B1}, {U9}; " +
+        $"{Mma} {O9}, {P1}, {B2}, {O9}; {Mma} {U9}, {P1}, {B3}, {U9};";
     public const string Values10 =
         "mul.f32 o80, o80, s0; mul.f32 o81, o81, s0; mul.f32 o82, o82, s1; mul.f32 o83, o83, s1; " +
         "mul.f32 o84, o84, s0; mul.f32 o85, o85, s0; mul.f32 o86, o86, s1; mul.f32 o87, o87, s1; " +
-        $"{Fetch} {Half} {O10}, {P0}, {B0}, {O10}; {Half} {U10}, {P0}, {B1}, {U10}; " +
-        $"{Half} {O10}, {P1}, {B2}, {O10}; {Half} {U10}, {P1}, {B3}, {U10};";
+        $"{Fetch} {Mma} {O10}, {P0}, {B0}, {O10}; {Mma} {U10}, {P0}, {B1}, {U10}; " +
+        $"{Mma} {O10}, {P1}, {B2}, {O10}; {Mma} {U10}, {P1}, {B3}, {U10};";
     public const string Values11 =
         "mul.f32 o88, o88, s0; mul.f32 o89, o89, s0; mul.f32 o90, o90, s1; mul.f32 o91, o91, s1; " +
         "mul.f32 o92, o92, s0; mul.f32 o93, o93, s0; mul.f32 o94, o94, s1; mul.f32 o95, o95, s1; " +
-        $"{Fetch} {Half} {O11}, {P0}, {B0}, {O11}; {Half} {U11}, {P0}, {B1}, {U11}; " +
-        $"{Half} {O11}, {P1}, {B2}, {O11}; {Half} {U11}, {P1}, {B3}, {U11};";
+        $"{Fetch} {Mma} {O11}, {P0}, {B0}, {O11}; {Mma} {U11}, {P0}, {B1}, {U11}; " +
+        $"{Mma} {O11}, {P1}, {B2}, {O11}; {Mma} {U11}, {P1}, {B3}, {U11};";
     public const string Values12 =
         "mul.f32 o96, o96, s0; mul.f32 o97, o97, s0; mul.f32 o98, o98, s1; mul.f32 o99, o99, s1; " +
         "mul.f32 o100, o100, s0; mul.f32 o101, o101, s0; mul.f32 o102, o102, s1; mul.f32 o103, o103, s1; " +
-        $"{Fetch} {Half} {O12}, {P0}, {B0}, {O12}; {Half} {U12}, {P0}, {B1}, {U12}; " +
-        $"{Half} {O12}, {P1}, {B2}, {O12}; {Half} {U12}, {P1}, {B3}, {U12};";
+        $"{Fetch} {Mma} {O12}, {P0}, {B0}, {O12}; {Mma} {U12}, {P0}, {B1}, {U12}; " +
+        $"{Mma} {O12}, {P1}, {B2}, {O12}; {Mma} {U12}, {P1}, {B3}, {U12};";
     public const string Values13 =
         "mul.f32 o104, o104, s0; mul.f32 o105, o105, s0; mul.f32 o106, o106, s1; mul.f32 o107, o107, s1; " +
         "mul.f32 o108, o108, s0; mul.f32 o109, o109, s0; mul.f32 o110, o110, s1; mul.f32 o111, o111, s1; " +
-        $"{Fetch} {Half} {O13}, {P0}, {B0}, {O13}; {Half} {U13}, {P0}, {B1}, {U13}; " +
-        $"{Half} {O13}, {P1}, {B2}, {O13}; {Half} {U13}, {P1}, {B3}, {U13};";
+        $"{Fetch} {Mma} {O13}, {P0}, {B0}, {O13}; {Mma} {U13}, {P0}, {B1}, {U13}; " +
+        $"{Mma} {O13}, {P1}, {B2}, {O13}; {Mma} {U13}, {P1}, {B3}, {U13};";
     public const string Values14 =
         "mul.f32 o112, o112, s0; mul.f32 o113, o113, s0; mul.f32 o114, o114, s1; mul.f32 o115, o115, s1; " +
         "mul.f32 o116, o116, s0; mul.f32 o117, o117, s0; mul.f32 o118, o118, s1; mul.f32 o119, o119, s1; " +
-        $"{Fetch} {Half} {O14}, {P0}, {B0}, {O14}; {Half} {U14}, {P0}, {B1}, {U14}; " +
-        $"{Half} {O14}, {P1}, {B2}, {O14}; {Half} {U14}, {P1}, {B3}, {U14};";
+        $"{Fetch} {Mma} {O14}, {P0}, {B0}, {O14}; {Mma} {U14}, {P0}, {B1}, {U14}; " +
+        $"{Mma} {O14}, {P1}, {B2}, {O14}; {Mma} {U14}, {P1}, {B3}, {U14};";
     public const string Values15 =
         "mul.f32 o120, o120, s0; mul.f32 o121, o121, s0; mul.f32 o122, o122, s1; mul.f32 o123, o123, s1; " +
         "mul.f32 o124, o124, s0; mul.f32 o125, o125, s0; mul.f32 o126, o126, s1; mul.f32 o127, o127, s1; " +
-        $"{Fetch} {Half} {O15}, {P0}, {B0}, {O15}; {Half} {U15}, {P0}, {B1}, {U15}; " +
-        $"{Half} {O15}, {P1}, {B2}, {O15}; {Half} {U15}, {P1}, {B3}, {U15};";
+        $"{Fetch} {Mma} {O15}, {P0}, {B0}, {O15}; {Mma} {U15}, {P0}, {B1}, {U15}; " +
+        $"{Mma} {O15}, {P1}, {B2}, {O15}; {Mma} {U15}, {P1}, {B3}, {U15};";
 
     /// <summary>Adds the second 32 keys' values; operands: offsets of their first 16 and of the others.</summary>
     public const string More0 =
-        $"{Fetch} {Half} {O0}, {P2}, {B0}, {O0}; {Half} {U0}, {P2}, {B1}, {U0}; " +
-        $"{Half} {O0}, {P3}, {B2}, {O0}; {Half} {U0}, {P3}, {B3}, {U0};";
+        $"{Fetch} {Mma} {O0}, {P2}, {B0}, {O0}; {Mma} {U0}, {P2}, {B1}, {U0}; " +
+        $"{Mma} {O0}, {P3}, {B2}, {O0}; {Mma} {U0}, {P3}, {B3}, {U0};";
     public const string More1 =
-        $"{Fetch} {Half} {O1}, {P2}, {B0}, {O1}; {Half} {U1}, {P2}, {B1}, {U1}; " +
-        $"{Half} {O1}, {P3}, {B2}, {O1}; {Half} {U1}, {P3}, {B3}, {U1};";
+        $"{Fetch} {Mma} {O1}, {P2}, {B0}, {O1}; {Mma} {U1}, {P2}, {B1}, {U1}; " +
+        $"{Mma} {O1}, {P3}, {B2}, {O1}; {Mma} {U1}, {P3}, {B3}, {U1};";
     public const string More2 =
-        $"{Fetch} {Half} {O2}, {P2}, {B0}, {O2}; {Half} {U2}, {P2}, {B1}, {U2}; " +
-        $"{Half} {O2}, {P3}, {B2}, {O2}; {Half} {U2}, {P3}, {B3}, {U2};";
+        $"{Fetch} {Mma} {O2}, {P2}, {B0}, {O2}; {Mma} {U2}, {P2}, {B1}, {U2}; " +
+        $"{Mma} {O2}, {P3}, {B2}, {O2}; {Mma} {U2}, {P3}, {B3}, {U2};";
     public const string More3 =
-        $"{Fetch} {Half} {O3}, {P2}, {B0}, {O3}; {Half} {U3}, {P2}, {B1}, {U3}; " +
-        $"{Half} {O3}, {P3}, {B2}, {O3}; {Half} {U3}, {P3}, {B3}, {U3};";
+        $"{Fetch} {Mma} {O3}, {P2}, {B0}, {O3}; {Mma} {U3}, {P2}, {B1}, {U3}; " +
+        $"{Mma} {O3}, {P3}, {B2}, {O3}; {Mma} {U3}, {P3}, {B3}, {U3};";
     public const string More4 =
-        $"{Fetch} {Half} {O4}, {P2}, {B0}, {O4}; {Half} {U4}, {P2}, {B1}, {U4}; " +
-        $"{Half} {O4}, {P3}, {B2}, {O4}; {Half} {U4}, {P3}, {B3}, {U4};";
+        $"{Fetch} {Mma} {O4}, {P2}, {B0}, {O4}; {Mma} {U4}, {P2}, {B1}, {U4}; " +
+        $"{Mma} {O4}, {P3}, {B2}, {O4}; {Mma} {U4}, {P3}, {B3}, {U4};";
     public const string More5 =
-        $"{Fetch} {Half} {O5}, {P2}, {B0}, {O5}; {Half} {U5}, {P2}, {B1}, {U5}; " +
-        $"{Half} {O5}, {P3}, {B2}, {O5}; {Half} {U5}, {P3}, {B3}, {U5};";
+        $"{Fetch} {Mma} {O5}, {P2}, {B0}, {O5}; {Mma} {U5}, {P2}, {B1}, {U5}; " +
+        $"{Mma} {O5}, {P3}, {B2}, {O5}; {Mma} {U5}, {P3}, {B3}, {U5};";
     public const string More6 =
-        $"{Fetch} {Half} {O6}, {P2}, {B0}, {O6}; {Half} {U6}, {P2}, {B1}, {U6}; " +
-        $"{Half} {O6}, {P3}, {B2}, {O6}; {Half} {U6}, {P3}, {B3}, {U6};";
+        $"{Fetch} {Mma} {O6}, {P2}, {B0}, {O6}; {Mma} {U6}, {P2}, {B1}, {U6}; " +
+        $"{Mma} {O6}, {P3}, {B2}, {O6}; {Mma} {U6}, {P3}, {B3}, {U6};";
     public const string More7 =
-        $"{Fetch} {Half} {O7}, {P2}, {B0}, {O7}; {Half} {U7}, {P2}, {B1}, {U7}; " +
-        $"{Half} {O7}, {P3}, {B2}, {O7}; {Half} {U7}, {P3}, {B3}, {U7};";
+        $"{Fetch} {Mma} {O7}, {P2}, {B0}, {O7}; {Mma} {U7}, {P2}, {B1}, {U7}; " +
+        $"{Mma} {O7}, {P3}, {B2}, {O7}; {Mma} {U7}, {P3}, {B3}, {U7};";
 
     /// <summary>
-    /// Stores the sums of 16 dimensions to shared memory; operands: offsets of the lane's two numbers in rows g and g + 8 of the first eight.
+    /// Stores the sums of 16 dimensions to shared memory; operands: offsets of the lane's two numbers in rows g and g + 8 of the first
+    /// eight.
     /// </summary>
     public const string Store0 =
         $"{Places} {Pair} [pa+0], {{o0, o1}}; {Pair} [pb+0], {{o2, o3}}; " +
@@ -379,8 +384,8 @@ internal static class TensorAttentionText
     private const string Fetch = $"add.u32 pa, va, %0; add.u32 pb, va, %1; {LoadTurned} {B01}, [pa]; {LoadTurned} {B23}, [pb];";
     private const string Load = "ldmatrix.sync.aligned.m8n8.x4.shared.b16";
     private const string LoadTurned = "ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16";
-    private const string Half = "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32";
-    private const string Widest = "shfl.sync.bfly.b32 y0,";
+    private const string Mma = "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32";
+    private const string Shuffle = "shfl.sync.bfly.b32 y0,";
     private const string Pair = "st.shared.v2.f32";
     private const string Places = "add.u32 pa, sb, %0; add.u32 pb, sb, %1;";
     private const string A = "{a0, a1, a2, a3}";

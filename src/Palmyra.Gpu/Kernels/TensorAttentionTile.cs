@@ -4,7 +4,8 @@ namespace Palmyra.Gpu.Kernels;
 
 /// <summary>What a block of <see cref="TensorAttention"/> holds at a time: how many numbers of a head at most, and how many keys.</summary>
 /// <remarks>
-/// All that names a number of registers which depends on it: a warp's scores and sums of values. <see cref="TensorAttentionText"/> says which.
+/// All that names a number of registers which depends on it: a warp's scores and sums of values. <see cref="TensorAttentionText"/> says
+/// which.
 /// </remarks>
 internal interface IAttentionTile
 {
@@ -84,8 +85,8 @@ internal readonly struct NarrowHeads : IAttentionTile
         CudaAsm.Emit(TensorAttentionText.Max01);
         CudaAsm.Emit(TensorAttentionText.Max23);
         CudaAsm.Emit(TensorAttentionText.Rescale);
-        CudaAsm.Emit(TensorAttentionText.Chances01);
-        CudaAsm.Emit(TensorAttentionText.Chances23);
+        CudaAsm.Emit(TensorAttentionText.Exponentials01);
+        CudaAsm.Emit(TensorAttentionText.Exponentials23);
     }
 
     public static void AddValues(uint turn, int steps)
@@ -243,8 +244,8 @@ internal readonly struct MiddleHeads : IAttentionTile
 }
 
 /// <summary>
-/// Heads of up to 256 numbers, 32 keys: with 64, a lane's scores and sums would be 160 registers, and a multiprocessor's shared memory would hold
-/// two blocks instead of three.
+/// Heads of up to 256 numbers, 32 keys: with 64, a lane's scores and sums would be 160 registers, and a multiprocessor's shared memory
+/// would hold two blocks instead of three.
 /// </summary>
 internal readonly struct WideHeads : IAttentionTile
 {
@@ -272,7 +273,7 @@ internal readonly struct WideHeads : IAttentionTile
     {
         CudaAsm.Emit(TensorAttentionText.Max01);
         CudaAsm.Emit(TensorAttentionText.Rescale);
-        CudaAsm.Emit(TensorAttentionText.Chances01);
+        CudaAsm.Emit(TensorAttentionText.Exponentials01);
     }
 
     public static void AddValues(uint turn, int steps)
