@@ -36,7 +36,8 @@ namespace Palmyra.Gpu.Kernels;
 // values. So each barrier frees what the step behind it overwrites. An F16 cache is brought by asynchronous copies, the values while scores
 // are made and the next keys while values are summed. F32 and Q8 have to pass through registers to become halves; to load them a step early
 // would take 32 to 64 registers that wide heads do not have, so a warp waits for them, four loads at a time, while other blocks of the
-// multiprocessor multiply. Where a tile's keys lie in the cache (and their scales) is looked up one tile ahead, in one of two lists.
+// multiprocessor multiply. Where a tile's keys lie in the cache (and their scales) is asked for one tile ahead, before the scores, and put
+// behind them into one of two lists, so that nobody waits for it.
 //
 // Tails: keys beyond the last are the last one again and not seen. Queries beyond the last are zeros, see what the last one sees and are
 // not written; warps with no others only help to bring. Dimensions end in zeros up to sixteen, and steps beyond are left out. A tile that
@@ -122,14 +123,22 @@ internal static class TensorAttention
         // Queries g and g + 8 of the warp are the lane's; what their scores are to be multiplied by.
         float factor = 0;
         float farFactor = 0;
-        for (int i = 0; i < Rows; i++)
+        for (int i = 0; i < Rows / 2; i += 2)
         {
+            // Four are asked for before the first is waited for.
             int query = query0 + i;
-            long from = ((long)(firstRow + query) * queryStride) + (Grid.IdxY * headDim);
-            float inverse = BringQuery<TTile>(qkv, from, query, query < rows ? headDim : 0, steps, scale);
-            bool own = (lane >> 2) == (i & 7);
-            factor = own && i < 8 ? inverse : factor;
-            farFactor = own && i >= 8 ? inverse : farFactor;
+            Float8 a = ReadQuery(qkv, firstRow, query, rows, queryStride, headDim);
+            Float8 b = ReadQuery(qkv, firstRow, query + 8, rows, queryStride, headDim);
+            Float8 c = ReadQuery(qkv, firstRow, query + 1, rows, queryStride, headDim);
+            Float8 d = ReadQuery(qkv, firstRow, query + 9, rows, queryStride, headDim);
+            float inverse = StoreQuery<TTile>(a * scale, query, steps);
+            float farInverse = StoreQuery<TTile>(b * scale, query + 8, steps);
+            float nextInverse = StoreQuery<TTile>(c * scale, query + 1, steps);
+            float nextFarInverse = StoreQuery<TTile>(d * scale, query + 9, steps);
+            bool isNext = (lane >> 2) == i + 1;
+            bool isOwn = (lane >> 2) == i;
+            factor = isOwn ? inverse : isNext ? nextInverse : factor;
+            farFactor = isOwn ? farInverse : isNext ? nextFarInverse : farFactor;
         }
 
         uint keysAt = (uint)(Queries * TTile.Size * 2);
@@ -152,7 +161,11 @@ internal static class TensorAttention
 
         // Where a tile's keys begin in the lists: at 0 and at 64 by turns.
         int stage = 0;
-        FindKeys<TTile, TNumbers, TPiece>(keyRows, keyScales, valueScales, scales, pages, list, start, lastToken, pageSize, stage);
+        int valuesFrom = Grid.DimY * pageSize;
+        int keyRow = KeyRow(pages, list, IntrinsicMath.Min(start + Group.IdxX, lastToken), pageSize);
+        float keyScale = TNumbers.Scaled ? scales[keyRow] : 0;
+        float valueScale = TNumbers.Scaled ? scales[keyRow + valuesFrom] : 0;
+        Keep<TTile, TNumbers, TPiece>(keyRows, keyScales, valueScales, keyRow, keyScale, valueScale, stage);
         Group.Barrier();
         float largest = Bring<TTile, TNumbers, TPiece>(numbers, keyRows, keyScales, stage, keysAt, headDim, steps, 0, address);
         for (int first = start; first <= lastToken; first += TTile.Keys)
@@ -163,11 +176,16 @@ internal static class TensorAttention
             }
 
             Group.Barrier();
-            Bring<TTile, TNumbers, TPiece>(numbers, keyRows, valueScales, stage, valuesAt, headDim, steps, Grid.DimY * pageSize, address);
+
+            // Where the next tile's keys lie is asked for here, their scales behind the values, and both are kept behind the scores. After
+            // the last tile it is the last key again.
             int next = first + TTile.Keys;
-            if (next <= lastToken)
+            keyRow = KeyRow(pages, list, IntrinsicMath.Min(next + Group.IdxX, lastToken), pageSize);
+            Bring<TTile, TNumbers, TPiece>(numbers, keyRows, valueScales, stage, valuesAt, headDim, steps, valuesFrom, address);
+            if (TNumbers.Scaled)
             {
-                FindKeys<TTile, TNumbers, TPiece>(keyRows, keyScales, valueScales, scales, pages, list, next, lastToken, pageSize, stage ^ 64);
+                keyScale = scales[keyRow];
+                valueScale = scales[keyRow + valuesFrom];
             }
 
             bool isSeen = query0 < rows && first <= warpLast && warpFirst - (next - 1) < farthest;
@@ -192,13 +210,14 @@ internal static class TensorAttention
                 TTile.Exponentiate();
             }
 
+            stage ^= 64;
+            Keep<TTile, TNumbers, TPiece>(keyRows, keyScales, valueScales, keyRow, keyScale, valueScale, stage);
             if (TNumbers.IsHalf)
             {
                 CudaAsm.Emit(TensorAttentionText.WaitForAll);
             }
 
             Group.Barrier();
-            stage ^= 64;
             if (next <= lastToken)
             {
                 largest = IntrinsicMath.Max(
@@ -257,17 +276,24 @@ internal static class TensorAttention
         }
     }
 
+    // The lane's eight numbers of a query; zeros beyond the last.
+    private static Float8 ReadQuery(ArrayView<float> qkv, int firstRow, int query, int rows, int queryStride, int headDim)
+    {
+        int at = 8 * (Group.IdxX & 31);
+        Float8 eight = default;
+        if (query < rows && at < headDim)
+        {
+            eight = Caching.Read(qkv, ((long)(firstRow + query) * queryStride) + (Grid.IdxY * headDim), at, headDim);
+        }
+
+        return eight;
+    }
+
     // A query to shared memory, rounded, by its warp; a lane has eight numbers of it. Returns what takes its scores back, times log₂ e.
-    private static float BringQuery<TTile>(ArrayView<float> qkv, long from, int query, int headDim, int steps, float scale)
+    private static float StoreQuery<TTile>(Float8 eight, int query, int steps)
         where TTile : struct, IAttentionTile
     {
         int lane = Group.IdxX & 31;
-        Float8 eight = default;
-        if (8 * lane < headDim)
-        {
-            eight = Caching.Read(qkv, from, 8 * lane, headDim) * scale;
-        }
-
         float largest = Reducing.WarpMax(Largest(eight));
 
         // As GemmRows has it.
@@ -281,25 +307,25 @@ internal static class TensorAttention
         return Interop.IntAsFloat((uint)(254 - power) << 23) * Log2E;
     }
 
-    // Where the keys of a tile lie, to the lists from stage on: 0 or 64.
-    private static void FindKeys<TTile, TNumbers, TPiece>(
-        ArrayView<int> keyRows, ArrayView<float> keyScales, ArrayView<float> valueScales, ArrayView<float> scales, ArrayView<int> pages, int list,
-        int first, int lastToken, int pageSize, int stage)
+    // Where a key lies in the cache.
+    private static int KeyRow(ArrayView<int> pages, int list, int token, int pageSize) =>
+        (((Caching.PageOf(pages, list, token / pageSize) * 2 * Grid.DimY) + Grid.IdxY) * pageSize) + (token % pageSize);
+
+    // The thread's key of a tile to the lists, from stage on.
+    private static void Keep<TTile, TNumbers, TPiece>(
+        ArrayView<int> keyRows, ArrayView<float> keyScales, ArrayView<float> valueScales, int keyRow, float keyScale, float valueScale,
+        int stage)
         where TTile : struct, IAttentionTile
         where TNumbers : struct, ICacheNumbers<TPiece>
         where TPiece : unmanaged
     {
-        int thread = Group.IdxX;
-        if (thread < TTile.Keys)
+        if (Group.IdxX < TTile.Keys)
         {
-            int token = IntrinsicMath.Min(first + thread, lastToken);
-            int page = Caching.PageOf(pages, list, token / pageSize);
-            int keyRow = (((page * 2 * Grid.DimY) + Grid.IdxY) * pageSize) + (token % pageSize);
-            keyRows[stage + thread] = keyRow;
+            keyRows[stage + Group.IdxX] = keyRow;
             if (TNumbers.Scaled)
             {
-                keyScales[stage + thread] = scales[keyRow];
-                valueScales[stage + thread] = scales[keyRow + (Grid.DimY * pageSize)];
+                keyScales[stage + Group.IdxX] = keyScale;
+                valueScales[stage + Group.IdxX] = valueScale;
             }
         }
     }
