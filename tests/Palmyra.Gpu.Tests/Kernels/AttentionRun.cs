@@ -35,6 +35,9 @@ internal sealed class AttentionRun : IDisposable
     /// <summary>Tokens before and new tokens of each sequence.</summary>
     public (int Past, int Count)[] Sequences { get; init; } = [(0, 20)];
 
+    /// <summary>Whether logarithms of sums are asked for.</summary>
+    public bool LogSums { get; init; } = true;
+
     /// <summary>Changes queries, keys and values of a row: its sequence, its token, the row's numbers.</summary>
     public Action<int, int, float[]>? Change { get; init; }
 
@@ -112,7 +115,7 @@ internal sealed class AttentionRun : IDisposable
         using Tensor logSum = backend.Allocate(batch.Rows, Heads);
         PreparedBatch prepared = backend.Prepare(batch, null);
         backend.StoreKeysValues(cache, 1, qkv, prepared);
-        backend.Attend(y, qkv, cache, 1, prepared, new AttentionShape(Heads, HeadDim, Scale, Window), logSum);
+        backend.Attend(y, qkv, cache, 1, prepared, new AttentionShape(Heads, HeadDim, Scale, Window), LogSums ? logSum : null);
         return (OpCases.Values(backend, y), OpCases.Values(backend, logSum));
     }
 
