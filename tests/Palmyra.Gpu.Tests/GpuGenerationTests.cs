@@ -1,5 +1,8 @@
 using Palmyra.Backends;
+using Palmyra.Checkpoints;
+using Palmyra.Diagnostics;
 using Palmyra.Generation;
+using Palmyra.Models;
 using Palmyra.Testing;
 
 namespace Palmyra.Gpu.Tests;
@@ -63,6 +66,66 @@ public sealed class GpuGenerationTests
         using var generator = new Generator(model.Transformer);
         generator.Generate([5, 6, 7], samples ? Sampled with { NumReturnSequences = 1 } : Greedy);
         Assert.Equal(Enumerable.Repeat<string[]>(["CopyIn", "Replay", "CopyOut"], 4).SelectMany(step => step), driver.Log.TakeLast(12));
+    }
+
+    [Fact]
+    public void Logits_that_tie_are_chosen_from_as_from_all()
+    {
+        // Each odd token's row of the head is that of the even one before it.
+        using Transformer model = Spoiled((rows, cols) =>
+        {
+            for (int token = 1; token < rows.Length / cols; token += 2)
+            {
+                rows.AsSpan((token - 1) * cols, cols).CopyTo(rows.AsSpan(token * cols, cols));
+            }
+        });
+        using var generator = new Generator(model);
+        GenerationOptions[] choices = [Greedy, Sampled with { TopK = 4 }, Sampled with { TopK = 5, TopP = 1, Temperature = 3 }];
+        foreach (GenerationOptions options in choices)
+        {
+            IReadOnlyList<GeneratedSequence> few = generator.Generate([5, 6, 7], options);
+            IReadOnlyList<GeneratedSequence> all = generator.Generate([5, 6, 7], options with { OutputScores = true });
+            Assert.Equal(all.Select(sequence => sequence.Tokens), few.Select(sequence => sequence.Tokens));
+            Assert.All(few.SelectMany(sequence => sequence.NewTokens), token => Assert.True(options.DoSample || token % 2 == 0));
+        }
+
+        model.Backend.Dispose();
+    }
+
+    [Fact]
+    public void A_logit_that_is_no_number_is_told()
+    {
+        using Transformer model = Spoiled((rows, cols) => rows[37 * cols] = float.NaN);
+        using var generator = new Generator(model);
+        foreach (GenerationOptions options in new[] { Greedy, Sampled, Greedy with { OutputScores = true } })
+        {
+            Assert.Contains(
+                "The logits after 2 tokens contain NaN",
+                Assert.Throws<GenerationException>(() => generator.Generate([1, 2], options)).Message,
+                StringComparison.Ordinal);
+        }
+
+        model.Backend.Dispose();
+    }
+
+    // GPT-2's shape with random weights, of which the tokens' rows, which are the head's too, are changed.
+    private static Transformer Spoiled(Action<float[], int> change)
+    {
+        ModelConfig config = ModelConfigReader.ReadFile(Fixtures.Path("models/gpt2/config.json"));
+        var weights = new RandomWeights(config, 7);
+        return TransformerLoader.Load(config, new CheckedBackend(InterpretedGpu.Create()), MatrixFormat.F32, entry =>
+        {
+            WeightView view = weights.View(entry);
+            if (entry.Rows != config.VocabularySize)
+            {
+                return view;
+            }
+
+            var values = new float[entry.Rows * entry.Cols];
+            view.CopyRows(0, entry.Rows, values);
+            change(values, entry.Cols);
+            return WeightView.FromArray(entry.Name, entry.Rows, entry.Cols, values);
+        });
     }
 
     private static LanguageModel Open(string folder, WatchedDriver driver) => LanguageModel.Open(
