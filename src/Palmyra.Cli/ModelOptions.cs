@@ -17,10 +17,11 @@ internal sealed class ModelOptions
 {
     private static readonly string[] DTypes = ["auto", "f32", "f16", "bf16", "q8", "q4"];
     private static readonly string[] CacheDTypes = ["f32", "f16", "q8"];
-    private static readonly string[] Backends = ["cpu", "gpu", "gpu:N", "auto", "reference"];
+    private static readonly string[] Backends = ["cpu", "gpu", "auto", "reference"];
 
-    // Before the number of a GPU.
+    // Before the number of a GPU; a form beside the words.
     private const string GpuPrefix = "gpu:";
+    private static readonly string[] ShownBackends = ["cpu", "gpu", GpuPrefix + "N", "auto", "reference"];
 
     /// <summary>The model: a folder, an id in the local Hugging Face cache, or absent for the model that ships with Palmyra.</summary>
     public Option<string?> Model { get; } = new("--model", "-m")
@@ -61,7 +62,7 @@ internal sealed class ModelOptions
     {
         _exact = exact;
         CommandOption.RequireText(Model);
-        CommandOption.AcceptOnly(Backend, Backends, word => word is "cpu" or "auto" or "reference" || IsGpu(word, out _));
+        CommandOption.AcceptOnly(Backend, Backends, ShownBackends, word => Backends.Contains(word) || IsGpu(word, out _), BackendHint);
         CommandOption.Between(Threads, 1, 1024);
     }
 
@@ -178,6 +179,19 @@ internal sealed class ModelOptions
             out int number);
         index = numbered ? number : null;
         return numbered || word == "gpu";
+    }
+
+    // gpu0, GPU:0 and "gpu: 0" want the GPU of that number; what begins like one and has no number is told what a number is.
+    private static string BackendHint(string word)
+    {
+        const string Gpu = "gpu";
+        if (!word.StartsWith(Gpu, StringComparison.OrdinalIgnoreCase) || word.Length == Gpu.Length)
+        {
+            return Nearest.Suggest(word, Backends);
+        }
+
+        string meant = GpuPrefix + word[Gpu.Length..].TrimStart(':', ' ');
+        return IsGpu(meant, out _) ? $" Did you mean '{meant}'?" : " N is a GPU's number, which 'palmyra devices' tells.";
     }
 
     // What costs least comes first: the folder's own faults, then the device, then its room; loading takes minutes for a large model.
