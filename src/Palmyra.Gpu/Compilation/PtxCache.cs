@@ -61,8 +61,9 @@ public sealed class PtxCache(string folder)
 
                 if (!OperatingSystem.IsWindows() && (there.UnixFileMode & Others) != 0)
                 {
-                    return $"The folder of compiled kernels, {Folder}, is open to other users, who could choose what the GPU runs: remove it, "
-                        + "or make it its owner's alone (chmod 700).";
+                    // Closing it would make whatever others put there trusted.
+                    return $"The folder of compiled kernels, {Folder}, is open to other users, who could choose what the GPU runs: remove it "
+                        + "with what it holds; where it comes back open, its file system keeps no rights, and kernels cannot be kept there.";
                 }
 
                 // Another user's cannot be listed.
