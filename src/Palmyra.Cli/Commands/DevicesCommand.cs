@@ -10,6 +10,8 @@ namespace Palmyra.Cli.Commands;
 /// <summary><c>palmyra devices</c>: what this machine can run models on, and why the rest cannot.</summary>
 internal static class DevicesCommand
 {
+    private const string NoFolder = "The user has no folder for application data.";
+
     public static Command Create()
     {
         Option<bool> json = CommandOption.Json("Write JSON, a line a device and one for the cache of compiled kernels.");
@@ -68,13 +70,14 @@ internal static class DevicesCommand
     {
         if (cache is null)
         {
-            return "Compiled kernels are not kept: the user has no folder for application data.";
+            return $"Compiled kernels are not kept. {NoFolder}";
         }
 
         (int kernels, long bytes) = cache.Size();
-        return cache.Problem is string problem
-            ? $"Compiled kernels are not kept. {problem}"
-            : $"Compiled kernels are kept in {cache.Folder}: {Columns.Count(kernels)} now, {Columns.Bytes(bytes)}.";
+        string now = $"{Columns.Count(kernels)} now, {Columns.Bytes(bytes)}";
+        return cache.WhyNoneIsAdded() is not string why ? $"Compiled kernels are kept in {cache.Folder}: {now}."
+            : kernels == 0 ? $"Compiled kernels are not kept. {why}"
+            : $"Compiled kernels are read from {cache.Folder} ({now}) and none is added. {why}";
     }
 
     private static string Capability(GpuDevice device) => string.Create(CultureInfo.InvariantCulture, $"{device.Major}.{device.Minor}");
@@ -120,7 +123,7 @@ internal static class DevicesCommand
             writer.WriteString("folder", cache?.Folder);
             writer.WriteNumber("kernels", kernels);
             writer.WriteNumber("bytes", bytes);
-            writer.WriteString("problem", cache?.Problem);
+            writer.WriteString("why_none_is_added", cache is null ? NoFolder : cache.WhyNoneIsAdded());
             writer.WriteEndObject();
             writer.WriteEndObject();
         });
