@@ -46,7 +46,8 @@ public sealed class GpuModelSizeTests(ITestOutputHelper output)
         long keys = size.CacheBytes(2048, cache);
         long working = size.WorkingBytes(rows, MatrixFormat.BF16);
         output.WriteLine($"{weights / GiB:F2} + {keys / GiB:F2} + {working / GiB:F2} = {(weights + keys + working) / GiB:F2} GiB");
-        Assert.InRange((weights + keys + working) / GiB, 11, 15.5);
+        Assert.Equal(16, GpuCards.Holding(weights + keys + working));
+        Assert.Equal(14.4, GpuCards.CountedBytes(16) / GiB, 1e-6);
     }
 
     // What is said without a device at hand must be enough for every device.
