@@ -26,7 +26,7 @@ internal static class QuantizeCommand
         var text = CommandOption.Value<string?>("--text", "Score this text before and after: the perplexities say what the smaller numbers cost.", "FILE");
         var overwrite = CommandOption.Flag("--overwrite", "Replace a model that OUT holds.");
         var json = CommandOption.Json("Write JSON, with the error of every matrix.");
-        var options = new ModelOptions();
+        var options = new ModelOptions(exact: true);
         var command = new Command("quantize", "Write a copy of a model in 8-bit or 4-bit integers, which opens without conversion.")
         {
             folder, destination, dtype, text, overwrite, json,
