@@ -41,6 +41,7 @@ internal sealed class SpeedReport(
             output.WriteLine($"The GFLOP/s are what {peak}.");
         }
 
+        output.WriteLine("Every step ends with all logits of its last token read back; nothing is sampled. Where generate reads only the largest, it reads less.");
         if (result.BytesPerToken < CacheableBytes)
         {
             output.WriteLine($"The weights, {weights}, may lie in the last cache: a share of memory bandwidth says little then.");

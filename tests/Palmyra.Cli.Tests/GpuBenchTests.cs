@@ -23,6 +23,7 @@ public sealed class GpuBenchTests
         Assert.Matches(@"^prefill +[0-9.]+  tokens/s, [0-9.]+ GFLOP/s; no arithmetic peak is measured here$", lines[4]);
         Assert.Matches(@"^decode +[0-9.]+  tokens/s, [0-9]+ % of the [0-9.]+ GB/s measured in the same rounds \([0-9.]+ [kM]?B a token\)$", lines[5]);
         Assert.Equal("The GB/s are what the GPU copies in its memory, bytes read and bytes written.", lines[6]);
+        Assert.StartsWith("Every step ends with all logits of its last token read back", lines[7], StringComparison.Ordinal);
         Assert.Matches($"^Decoding {Tokens} tokens sends {Tokens} recorded steps as graphs and launches [0-9]+ kernels one by one\\.$", lines[^1]);
 
         Assert.Equal("gpu (Interpreter of PTX, sm_90)", json.GetProperty("backend").GetString());
