@@ -63,7 +63,7 @@ public sealed class UsageTests
     [Fact]
     public void What_is_completed_is_accepted()
     {
-        RunResult completed = CommandLine.Run("[suggest]", "generate a --backend ");
+        RunResult completed = CommandLine.Run("[suggest:21]", "generate a --backend ");
         Assert.Equal((0, string.Empty), (completed.ExitCode, completed.Error));
         string[] words = completed.Output.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal(["auto", "cpu", "gpu", "reference"], words.Where(word => !word.StartsWith('-')).Order(StringComparer.Ordinal));
