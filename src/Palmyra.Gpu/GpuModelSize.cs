@@ -63,24 +63,29 @@ public sealed class GpuModelSize(
         WeightBytes(format) + CacheBytes(tokens, cache) + WorkingBytes(Rows, format);
 
     /// <summary>Whether the weights and a step fit, whatever the cache.</summary>
-    public bool Opens(long free, MatrixFormat? format) => WeightBytes(format) + WorkingBytes(Rows, format) + CacheBytes(1, CacheFormat.F32) <= free;
+    /// <param name="free">Bytes that are free.</param>
+    /// <param name="format">How matrices are stored; null for the checkpoint's own.</param>
+    /// <param name="rows">Tokens in the largest step; null for <see cref="Rows"/>.</param>
+    public bool Opens(long free, MatrixFormat? format, int? rows = null) =>
+        WeightBytes(format) + WorkingBytes(rows ?? Rows, format) + CacheBytes(1, CacheFormat.F32) <= free;
 
     /// <summary>One sentence where a whole context does not fit: what is needed, what is free, what would fit. Null where it does.</summary>
     /// <param name="free">Bytes that are free.</param>
     /// <param name="format">How matrices are stored; null for the checkpoint's own.</param>
     /// <param name="cache">How keys and values are stored.</param>
-    public string? Shortage(long free, MatrixFormat? format, CacheFormat cache)
+    /// <param name="rows">Tokens in the largest step; null for <see cref="Rows"/>.</param>
+    public string? Shortage(long free, MatrixFormat? format, CacheFormat cache, int? rows = null)
     {
         int context = config.ContextLength;
         long weights = WeightBytes(format);
-        long working = WorkingBytes(Rows, format);
+        long working = WorkingBytes(rows ?? Rows, format);
         long keys = CacheBytes(context, cache);
         if (weights + working + keys <= free)
         {
             return null;
         }
 
-        MatrixFormat? narrower = Narrower(free, format, cache);
+        MatrixFormat? narrower = Narrower(free - keys, format, rows ?? Rows);
         long pages = (free - weights - working) / CacheBytes(1, cache);
         string tokens = Math.Min(context, pages * GpuBackend.PageSize).ToString("N0", CultureInfo.InvariantCulture);
         string[] ways = (narrower, pages) switch
@@ -95,12 +100,12 @@ public sealed class GpuModelSize(
             + $"it does not fit, {string.Join(", and as it is ", ways)}.";
     }
 
-    private MatrixFormat? Narrower(long free, MatrixFormat? format, CacheFormat cache)
+    private MatrixFormat? Narrower(long free, MatrixFormat? format, int rows)
     {
         long now = WeightBytes(format);
         foreach (MatrixFormat each in (MatrixFormat[])[MatrixFormat.BF16, MatrixFormat.Q8, MatrixFormat.Q4])
         {
-            if (WeightBytes(each) < now && TotalBytes(config.ContextLength, each, cache) <= free)
+            if (WeightBytes(each) < now && WeightBytes(each) + WorkingBytes(rows, each) <= free)
             {
                 return each;
             }
