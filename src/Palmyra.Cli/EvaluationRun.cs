@@ -115,8 +115,10 @@ internal sealed class EvaluationRun
         {
             foreach (PlannedModel planned in models)
             {
-                using LanguageModel model = options.Open(parsed, planned.Folder, cancellation, Protocol.WeightFormat);
-                using var scorer = new LocalTextScorer(model, Protocol, BatchTokens ?? Scorer.DefaultRowsPerBatch, planned.Name);
+                int rows = BatchTokens ?? Scorer.DefaultRowsPerBatch;
+                using LanguageModel model = options.Open(
+                    parsed, planned.Folder, _ => new ModelUse { Rows = rows }, cancellation, Protocol.WeightFormat);
+                using var scorer = new LocalTextScorer(model, Protocol, rows, planned.Name);
                 FrontMatter head = FrontMatter.Read(model.Folder);
                 Run(scorer, scorer.Description with
                 {

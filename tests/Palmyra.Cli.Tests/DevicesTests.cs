@@ -136,6 +136,25 @@ public sealed class DevicesTests : IDisposable
         CommandLine.Run("generate", "a", "--model", _folder, "--backend", backend).Refuses(1, "the folder has no weights");
         File.WriteAllText(config, """{"model_type": "llama"}""");
         CommandLine.Run("generate", "a", "--model", _folder, "--backend", backend).Refuses(1, "llama");
+
+        // What bench can do without it does not look at; without a GPU "gpu" would have been refused first.
+        string damaged = Path.Combine(_folder, "damaged");
+        Directory.CreateDirectory(damaged);
+        foreach (string file in Directory.GetFiles(Path.Combine(Fixtures.RepositoryRoot, Storyteller)))
+        {
+            File.Copy(file, Path.Combine(damaged, Path.GetFileName(file)));
+        }
+
+        File.WriteAllText(Path.Combine(damaged, "generation_config.json"), "[");
+        CommandLine.Run("generate", "a", "--model", damaged, "--backend", backend).Refuses(1, "generation_config.json");
+        File.Delete(Path.Combine(damaged, "generation_config.json"));
+        File.WriteAllText(Path.Combine(damaged, "tokenizer.json"), "{");
+        foreach (string[] command in (string[][])[["generate", "a"], ["score", "a b"], ["embed", "a"]])
+        {
+            CommandLine.Run([.. command, "--model", damaged, "--backend", backend]).Refuses(1, "tokenizer.json");
+        }
+
+        CommandLine.Run("bench", Storyteller, "--backend", backend, "--prompt-tokens", "500", "--decode-tokens", "100").Refuses(2, "at most 512 together");
     }
 
     [SkippableFact]
@@ -170,6 +189,9 @@ public sealed class DevicesTests : IDisposable
         string[][] telling =
         [
             ["verify", Fixtures.Path("models/gpt2")],
+            ["generate", "Once upon a time", "--max-new-tokens", "1"],
+            ["score", "Once upon a time"],
+            ["embed", "Once upon a time"],
             ["bench", "--prompt-tokens", "4", "--decode-tokens", "2"],
             ["bench", "--preset", "gpt2", "--dtype", "q4", "--prompt-tokens", "4", "--decode-tokens", "2"],
         ];

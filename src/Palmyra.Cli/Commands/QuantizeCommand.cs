@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using Palmyra.Backends;
 using Palmyra.Checkpoints;
@@ -86,7 +87,10 @@ internal static class QuantizeCommand
             return null;
         }
 
-        using LanguageModel model = options.Open(parsed, folder, cancellation);
+        // A text has a byte a token at least.
+        long most = Encoding.UTF8.GetByteCount(words);
+        using LanguageModel model = options.Open(
+            parsed, folder, config => ModelUse.OfWindows(most, config.ContextLength) with { Tokenizes = true }, cancellation);
         int[] tokens = model.Tokenizer.Encode(words);
         tokens.Within(model.Config.VocabularySize, "The text");
         if (tokens.Length < 2)
