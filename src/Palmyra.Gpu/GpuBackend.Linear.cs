@@ -187,10 +187,8 @@ internal sealed partial class GpuBackend
         arguments.Add(product.Rows).Add(product.Outputs).Add(steps).Add(weights.ScaleStride);
         arguments.Add(product.X.Stride / 4).Add(product.Stride).Add((int)product.Activation);
 
-        // Enough threads that each has a few steps, no more: small matrices would leave them idle.
-        int threads = steps >= 256 ? 128 : steps >= 64 ? 64 : 32;
         int blocks = (product.Outputs + Gemv.Outputs - 1) / Gemv.Outputs;
-        var launch = new KernelLaunch(FewRows(weights.Format, product.Rows), new LaunchShape(blocks, 1, threads), arguments);
+        var launch = new KernelLaunch(FewRows(weights.Format, product.Rows), new LaunchShape(blocks, 1, Gemv.ThreadsFor(steps)), arguments);
         _fusion.Linear(new StepFusion.Product
         {
             Launch = launch,

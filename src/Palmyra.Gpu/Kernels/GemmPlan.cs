@@ -27,7 +27,7 @@ namespace Palmyra.Gpu.Kernels;
 internal readonly record struct GemmPlan(int TileRows, int TileOutputs, int Splits, long RoundedBytes, long SumsBytes)
 {
     /// <summary>Blocks that share a tile at most: every one writes and reads again 4 bytes for a number.</summary>
-    private const int MostSplits = 8;
+    public const int MostSplits = 8;
 
     /// <summary>Steps a block has at least: one more than are on their way.</summary>
     private const int FewestSteps = GemmTensorCores.Stages;

@@ -19,6 +19,10 @@ internal static class Gemv
     /// <summary>Outputs of a block.</summary>
     public const int Outputs = 4;
 
+    /// <summary>Threads of a block: enough that each has a few steps, no more, since small matrices would leave them idle.</summary>
+    /// <param name="steps">Steps of a row of weights.</param>
+    public static int ThreadsFor(int steps) => steps >= 256 ? 128 : steps >= 64 ? 64 : 32;
+
     /// <summary>The kernel.</summary>
     /// <param name="y">Results.</param>
     /// <param name="x">Inputs in fours.</param>

@@ -111,7 +111,7 @@ public sealed class GemmPlanTests
     // Blocks keep a step more than are on their way; and all blocks have a multiprocessor to themselves, or the parts, written and read, are no more
     // bytes than the weights.
     private static bool IsWorthWhile(in GemmShape shape, in GemmPlan plan, int multiprocessors = Multiprocessors) =>
-        plan.Splits <= 8
+        plan.Splits <= GemmPlan.MostSplits
         && GemmPlan.Ceiling(shape.Inputs, GemmTensorCores.Step) / plan.Splits >= GemmTensorCores.Stages
         && (BlocksOf(shape, plan) <= multiprocessors
             || 2L * plan.Splits * shape.Rows * shape.Outputs * sizeof(float) <= GpuMatrix.BytesOf(shape.Outputs, shape.Inputs, shape.Format));
