@@ -84,7 +84,7 @@ internal sealed partial class GpuBackend
     }
 
     /// <summary>Scratch memory of chunks' parts of attention.</summary>
-    internal static long PartialBytes(int chunks, int heads, int headDim) => (long)chunks * heads * DecodeAttention.PartialPieces(headDim) * 16;
+    internal static long PartialBytes(long chunks, int heads, int headDim) => chunks * heads * DecodeAttention.PartialPieces(headDim) * 16;
 
     /// <inheritdoc/>
     public void ReadPage(KvCache cache, int page, Span<float> destination)

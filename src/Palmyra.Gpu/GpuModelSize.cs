@@ -17,7 +17,7 @@ namespace Palmyra.Gpu;
 /// </remarks>
 /// <param name="config">The model's shape.</param>
 /// <param name="stored">How a checkpoint stores a matrix; null for a model that has none, which is 32-bit.</param>
-/// <param name="multiprocessors">The device's: products are split so that all have work. With the default the sizes bound those of any device.</param>
+/// <param name="multiprocessors">The device's: products are split so that all have work. With the default the pieces bound those of any device.</param>
 public sealed class GpuModelSize(
     ModelConfig config, Func<MatrixEntries, MatrixFormat>? stored = null, int multiprocessors = GpuModelSize.MostMultiprocessors)
 {
@@ -72,8 +72,11 @@ public sealed class GpuModelSize(
 
         // Whole pages are counted in batches of scoring, and a branch has one of its own at least.
         int pages = GemmPlan.Ceiling(rows, GpuBackend.PageSize);
-        int chunks = Chunks(pages);
-        long ints = (5L * rows) + (16L * pages * GemmPlan.Ceiling(config.ContextLength, GpuBackend.PageSize)) + (2L * rows) + (DecodeAttention.ChunkFields * chunks);
+        long chunks = Chunks(pages);
+        long lists = ((long)pages * GemmPlan.Ceiling(config.ContextLength, GpuBackend.PageSize)) + GpuBatch.MostStepRows;
+
+        // Five of each row, and two of a tile, of which there are fewer than rows.
+        long ints = (7L * rows) + lists + (DecodeAttention.ChunkFields * chunks);
         long[] pieces =
         [
             // A step's rows, the head's, and a bias that limits the vocabulary.
@@ -158,12 +161,12 @@ public sealed class GpuModelSize(
 
     // Of rows that attend one by one, four of a sequence at most: one that is generated sees a context; branches share a trunk, most chunks where
     // it takes half of the pages, of which two are a chunk. The number is rounded up by what steps are recorded with.
-    private int Chunks(int pages)
+    private long Chunks(int pages)
     {
-        const int Rows = GpuBatch.MostSingleRows;
-        int sequence = Rows * GemmPlan.Ceiling(config.ContextLength, DecodeAttention.Chunk);
-        int branches = checked(Rows * (pages + 2) * (pages + 2) / 8);
-        return Math.Max(sequence, branches) + Math.Max(8, GpuBatch.MostStepRows);
+        const long Singles = GpuBatch.MostSingleRows;
+        long sequence = Singles * GemmPlan.Ceiling(config.ContextLength, DecodeAttention.Chunk);
+        long branches = Singles * (pages + 2) * (pages + 2) / 8;
+        return Math.Max(sequence, branches) + GpuBatch.MostStepRows;
     }
 
     private long Angles() => config.RotaryDims == 0
