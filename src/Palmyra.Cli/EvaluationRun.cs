@@ -116,8 +116,10 @@ internal sealed class EvaluationRun
             foreach (PlannedModel planned in models)
             {
                 int rows = BatchTokens ?? Scorer.DefaultRowsPerBatch;
+
+                // A sequence longer than a batch is a batch by itself.
                 using LanguageModel model = options.Open(
-                    parsed, planned.Folder, _ => new ModelUse { Rows = rows }, cancellation, Protocol.WeightFormat);
+                    parsed, planned.Folder, config => new ModelUse { Rows = Math.Max(rows, config.ContextLength) }, cancellation, Protocol.WeightFormat);
                 using var scorer = new LocalTextScorer(model, Protocol, rows, planned.Name);
                 FrontMatter head = FrontMatter.Read(model.Folder);
                 Run(scorer, scorer.Description with
