@@ -57,19 +57,26 @@ internal static class CommandOption
 
     /// <summary>Makes an option refuse all but a few words, in one sentence.</summary>
     /// <param name="option">The option.</param>
-    /// <param name="words">The words, as they are shown.</param>
-    /// <param name="accepts">What is accepted, where a word stands for several; null for the words themselves.</param>
-    public static void AcceptOnly(Option option, string[] words, Predicate<string>? accepts = null)
+    /// <param name="words">The words.</param>
+    public static void AcceptOnly(Option option, string[] words) =>
+        AcceptOnly(option, words, words, word => words.Contains(word, StringComparer.Ordinal), word => Nearest.Suggest(word, words));
+
+    /// <summary>Makes an option refuse all but a few words and words of a form, in one sentence.</summary>
+    /// <param name="option">The option.</param>
+    /// <param name="words">The words, which are completed.</param>
+    /// <param name="shown">The words and forms as help and refusals show them.</param>
+    /// <param name="accepts">Whether a word is accepted.</param>
+    /// <param name="hint">What a refused word may have meant: a sentence with a blank before it, or an empty text.</param>
+    public static void AcceptOnly(Option option, string[] words, string[] shown, Predicate<string> accepts, Func<string, string> hint)
     {
-        accepts ??= word => words.Contains(word, StringComparer.Ordinal);
-        option.HelpName = string.Join('|', words);
+        option.HelpName = string.Join('|', shown);
         option.CompletionSources.Add(words);
         option.Validators.Add(result =>
         {
             if (result.Tokens.FirstOrDefault(token => !accepts(token.Value)) is Token wrong)
             {
-                string known = $"{string.Join(", ", words[..^1])} or {words[^1]}";
-                result.AddError($"{option.Name} was expected to be {known}; found '{wrong.Value}'.{Nearest.Suggest(wrong.Value, words)}");
+                string known = $"{string.Join(", ", shown[..^1])} or {shown[^1]}";
+                result.AddError($"{option.Name} was expected to be {known}; found '{wrong.Value}'.{hint(wrong.Value)}");
             }
         });
     }

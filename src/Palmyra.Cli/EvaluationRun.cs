@@ -115,8 +115,12 @@ internal sealed class EvaluationRun
         {
             foreach (PlannedModel planned in models)
             {
-                using LanguageModel model = options.Open(parsed, planned.Folder, cancellation, Protocol.WeightFormat);
-                using var scorer = new LocalTextScorer(model, Protocol, BatchTokens ?? Scorer.DefaultRowsPerBatch, planned.Name);
+                int rows = BatchTokens ?? Scorer.DefaultRowsPerBatch;
+
+                // A sequence longer than a batch is a batch by itself.
+                using LanguageModel model = options.Open(
+                    parsed, planned.Folder, config => new ModelUse { Rows = Math.Max(rows, config.ContextLength) }, cancellation, Protocol.WeightFormat);
+                using var scorer = new LocalTextScorer(model, Protocol, rows, planned.Name);
                 FrontMatter head = FrontMatter.Read(model.Folder);
                 Run(scorer, scorer.Description with
                 {

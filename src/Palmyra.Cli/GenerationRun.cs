@@ -93,6 +93,7 @@ internal sealed class GenerationRun(
     {
         writer.WriteStartObject();
         writer.WriteNumber("index", index);
+        writer.WriteString("backend", model.Backend.Description);
         writer.WriteString("prompt", promptText);
         writer.WriteString("text", sequence.Text);
         Numbers(writer, "prompt_ids", sequence.Tokens.Take(sequence.PromptLength));

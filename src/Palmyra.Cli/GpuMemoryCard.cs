@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Palmyra.Backends;
 using Palmyra.Gpu;
@@ -10,10 +11,6 @@ namespace Palmyra.Cli;
 /// <param name="stored">How its checkpoint stores a matrix; null for a preset.</param>
 internal sealed class GpuMemoryCard(ModelConfig config, Func<MatrixEntries, MatrixFormat>? stored)
 {
-    // GB that cards are sold with, which are GiB; the driver, its context and error correction take some.
-    private static readonly int[] Cards = [8, 16, 24, 40, 80];
-    private const double Counted = 0.9;
-
     private readonly GpuModelSize _size = new(config, stored);
 
     // As the checkpoint has it, then in every format.
@@ -39,11 +36,11 @@ internal sealed class GpuMemoryCard(ModelConfig config, Func<MatrixEntries, Matr
                 .. Contexts.SelectMany(tokens => ((CacheFormat[])[CacheFormat.F32, CacheFormat.F16]).Select(cache => Row(
                     $"all, with {Columns.Count(tokens)} tokens, cache {cache.ToString().ToLowerInvariant()}",
                     format => Columns.Bytes(_size.TotalBytes(tokens, format, cache))))),
-                Row($"card for {Columns.Count(config.ContextLength)} tokens, cache f32", format => CardFor(format) is int card ? $"{card} GB" : "none"),
+                Row($"card for {Columns.Count(config.ContextLength)} tokens, cache f32", format => CardFor(format) is int card ? $"{card} GB" : $"over {GpuCards.Sizes[^1]} GB"),
             ]);
         output.WriteLine(
             $"Computed for GPUs of up to {GpuModelSize.MostMultiprocessors} multiprocessors; fewer take no more. Of cards of "
-            + $"{string.Join(", ", Cards)} GB nine tenths are counted, since the driver takes some.");
+            + $"{string.Join(", ", GpuCards.Sizes)} GB {GpuCards.CountedShare.ToString("P0", CultureInfo.InvariantCulture)} are counted, since the driver takes some.");
     }
 
     public void WriteJson(Utf8JsonWriter writer)
@@ -89,9 +86,8 @@ internal sealed class GpuMemoryCard(ModelConfig config, Func<MatrixEntries, Matr
         writer.WriteEndObject();
     }
 
-    // Of a whole context, as nothing but --dtype is said.
+    // The most that one sequence takes: a whole context, in the widest cache.
     private long Total(MatrixFormat? format) => _size.TotalBytes(config.ContextLength, format, CacheFormat.F32);
 
-    private int? CardFor(MatrixFormat? format) =>
-        Cards.Where(card => Total(format) <= Counted * card * (1L << 30)).Select(card => (int?)card).FirstOrDefault();
+    private int? CardFor(MatrixFormat? format) => GpuCards.Holding(Total(format));
 }

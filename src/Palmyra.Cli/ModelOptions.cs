@@ -5,6 +5,7 @@ using Palmyra.Backends.Cpu;
 using Palmyra.Backends.Reference;
 using Palmyra.Checkpoints;
 using Palmyra.Diagnostics;
+using Palmyra.Generation;
 using Palmyra.Gpu;
 using Palmyra.Models;
 using Palmyra.Storyteller;
@@ -17,10 +18,11 @@ internal sealed class ModelOptions
 {
     private static readonly string[] DTypes = ["auto", "f32", "f16", "bf16", "q8", "q4"];
     private static readonly string[] CacheDTypes = ["f32", "f16", "q8"];
-    private static readonly string[] Backends = ["cpu", "gpu", "gpu:N", "auto", "reference"];
+    private static readonly string[] Backends = ["cpu", "gpu", "auto", "reference"];
 
-    // Before the number of a GPU.
+    // Before the number of a GPU; a form beside the words.
     private const string GpuPrefix = "gpu:";
+    private static readonly string[] ShownBackends = ["cpu", "gpu", GpuPrefix + "N", "auto", "reference"];
 
     /// <summary>The model: a folder, an id in the local Hugging Face cache, or absent for the model that ships with Palmyra.</summary>
     public Option<string?> Model { get; } = new("--model", "-m")
@@ -39,7 +41,7 @@ internal sealed class ModelOptions
     public Option<string> Backend { get; } = new("--backend")
     {
         Description = "What computes: the processor, the first GPU that can be used or the one that 'palmyra devices' numbers N, "
-            + "auto for a GPU where one can be used, or the plain loops that define every operation.",
+            + "auto for a GPU where one can be used and has room for the model and else the processor, or the plain loops that define every operation.",
         DefaultValueFactory = _ => Backends[0],
     };
 
@@ -61,7 +63,7 @@ internal sealed class ModelOptions
     {
         _exact = exact;
         CommandOption.RequireText(Model);
-        CommandOption.AcceptOnly(Backend, Backends, word => word is "cpu" or "auto" or "reference" || IsGpu(word, out _));
+        CommandOption.AcceptOnly(Backend, Backends, ShownBackends, word => Backends.Contains(word) || IsGpu(word, out _), BackendHint);
         CommandOption.Between(Threads, 1, 1024);
     }
 
@@ -94,26 +96,31 @@ internal sealed class ModelOptions
     }
 
     /// <summary>Opens the model the options name.</summary>
-    public LanguageModel Open(ParseResult parsed, CancellationToken cancellation) =>
-        Open(parsed, parsed.GetValue(Model) ?? DefaultModel.Folder, cancellation);
+    /// <param name="parsed">The options.</param>
+    /// <param name="use">What a model of this shape will do.</param>
+    /// <param name="cancellation">Stops the loading.</param>
+    public LanguageModel Open(ParseResult parsed, Func<ModelConfig, ModelUse> use, CancellationToken cancellation) =>
+        Open(parsed, parsed.GetValue(Model) ?? DefaultModel.Folder, use, cancellation);
 
     /// <summary>Opens a model as the options say.</summary>
     /// <param name="parsed">The options.</param>
     /// <param name="folderOrId">The model.</param>
+    /// <param name="use">What a model of this shape will do.</param>
     /// <param name="cancellation">Stops the loading.</param>
     /// <param name="usual">How matrices are stored where --dtype does not say; null for the checkpoint's own.</param>
-    public LanguageModel Open(ParseResult parsed, string folderOrId, CancellationToken cancellation, MatrixFormat? usual = null)
+    public LanguageModel Open(
+        ParseResult parsed, string folderOrId, Func<ModelConfig, ModelUse> use, CancellationToken cancellation, MatrixFormat? usual = null)
     {
         try
         {
-            IBackend backend = MayUseGpu(parsed) ? CreateBackendFor(parsed, folderOrId, usual) : CreateBackend(parsed);
+            IBackend backend = MayUseGpu(parsed) ? CreateBackendFor(parsed, folderOrId, use, usual) : CreateBackend(parsed);
             LanguageModel model = Terminal.WithProgress("loading", progress => LanguageModel.Open(
                 folderOrId,
                 new LanguageModelOptions
                 {
                     Backend = backend,
                     Format = Format(parsed) ?? usual,
-                    Tokenizer = new TokenizerOptions { SplitPattern = parsed.GetValue(SplitRegex) },
+                    Tokenizer = TokenizerOptions(parsed),
                     Progress = progress,
                 },
                 cancellation));
@@ -157,8 +164,23 @@ internal sealed class ModelOptions
         "reference" => new CheckedBackend(new ReferenceBackend()),
         string word when IsGpu(word, out int? index) => OpenGpu(index),
         "auto" when TryOpenGpu() is IBackend gpu => gpu,
-        _ => new CheckedBackend(new CpuBackend(new CpuOptions { Threads = ThreadCount(parsed) })),
+        _ => CreateCpu(parsed),
     };
+
+    /// <summary>The backend if the model has room on it; with --backend auto the processor where it has none. The caller disposes it.</summary>
+    /// <param name="parsed">The options.</param>
+    /// <param name="backend">What <see cref="CreateBackend"/> made; disposed where it is not the one returned.</param>
+    /// <param name="config">The model's shape.</param>
+    /// <param name="stored">How its checkpoint stores a matrix; null for a model that has none.</param>
+    /// <param name="format">How its matrices are to be stored; null for the checkpoint's own.</param>
+    /// <param name="use">What the model will do.</param>
+    /// <exception cref="BackendException">It is a GPU that has no room for the model, and was asked for.</exception>
+    public IBackend WithRoom(
+        ParseResult parsed, IBackend backend, ModelConfig config, Func<MatrixEntries, MatrixFormat>? stored, MatrixFormat? format, ModelUse use) =>
+        GpuChoice.WithRoom(
+            backend, config, stored, format, CacheFormat(parsed), use, parsed.GetValue(Backend) == "auto" ? () => CreateCpu(parsed) : null);
+
+    private IBackend CreateCpu(ParseResult parsed) => new CheckedBackend(new CpuBackend(new CpuOptions { Threads = ThreadCount(parsed) }));
 
     // Methods of their own: Palmyra.Gpu is loaded where they run and nowhere else.
     private IBackend OpenGpu(int? index) => GpuChoice.Open(index, new GpuOptions { ExactProducts = _exact });
@@ -180,24 +202,40 @@ internal sealed class ModelOptions
         return numbered || word == "gpu";
     }
 
+    // gpu0, GPU:0 and "gpu: 0" want the GPU of that number; what begins like one and has no number is told what a number is.
+    private static string BackendHint(string word)
+    {
+        const string Gpu = "gpu";
+        if (!word.StartsWith(Gpu, StringComparison.OrdinalIgnoreCase) || word.Length == Gpu.Length)
+        {
+            return Nearest.Suggest(word, Backends);
+        }
+
+        string meant = GpuPrefix + word[Gpu.Length..].TrimStart(':', ' ');
+        return IsGpu(meant, out _) ? $" Did you mean '{meant}'?" : " N is a GPU's number, which 'palmyra devices' tells.";
+    }
+
     // What costs least comes first: the folder's own faults, then the device, then its room; loading takes minutes for a large model.
-    private IBackend CreateBackendFor(ParseResult parsed, string folderOrId, MatrixFormat? usual)
+    private IBackend CreateBackendFor(ParseResult parsed, string folderOrId, Func<ModelConfig, ModelUse> useOf, MatrixFormat? usual)
     {
         using Checkpoint checkpoint = Checkpoint.Open(folderOrId);
         ModelConfig config = ModelConfigReader.ReadFile(checkpoint.ConfigPath);
         var weights = new CheckpointWeights(config, checkpoint.Tensors, checkpoint.Folder);
-        IBackend backend = CreateBackend(parsed);
-        try
+        ModelUse use = useOf(config);
+        if (use.Tokenizes)
         {
-            GpuChoice.CheckRoom(backend, config, weights.StoredFormat, Format(parsed) ?? usual, CacheFormat(parsed));
-            return backend;
+            _ = GptTokenizer.Open(checkpoint.Folder, TokenizerOptions(parsed));
         }
-        catch
+
+        if (use.Generates)
         {
-            backend.Dispose();
-            throw;
+            _ = GenerationOptionsReader.ReadDirectory(checkpoint.Folder);
         }
+
+        return WithRoom(parsed, CreateBackend(parsed), config, weights.StoredFormat, Format(parsed) ?? usual, use);
     }
+
+    private TokenizerOptions TokenizerOptions(ParseResult parsed) => new() { SplitPattern = parsed.GetValue(SplitRegex) };
 
     /// <summary>The threads of the cpu backend.</summary>
     public int ThreadCount(ParseResult parsed) => parsed.GetValue(Threads) ?? Environment.ProcessorCount;

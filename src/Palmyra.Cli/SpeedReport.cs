@@ -15,7 +15,8 @@ namespace Palmyra.Cli;
 internal sealed class SpeedReport(
     string name, Transformer model, double loadSeconds, SpeedResult result, ISpeedLimits limits, StepCount? steps)
 {
-    // About the last cache of the largest GPUs, and larger than that of common processors.
+    // About the last cache of the largest GPUs, and larger than a desktop processor's. Those of servers hold 256 MB and more, and nothing here
+    // asks the machine for its own: there a share of larger weights may be one of caches without this being said.
     private const double CacheableBytes = 128e6;
 
     private readonly string _backend = model.Backend.Description;
@@ -40,9 +41,10 @@ internal sealed class SpeedReport(
             output.WriteLine($"The GFLOP/s are what {peak}.");
         }
 
+        output.WriteLine("Every step ends with all logits of its last token read back; nothing is sampled. Where generate reads only the largest, it reads less.");
         if (result.BytesPerToken < CacheableBytes)
         {
-            output.WriteLine($"The weights, {weights}, may lie in caches: a share of memory bandwidth says little then.");
+            output.WriteLine($"The weights, {weights}, may lie in the last cache: a share of memory bandwidth says little then.");
         }
 
         if (steps is not null)

@@ -62,7 +62,7 @@ internal sealed partial class GpuBackend
         if (prepared.Chunks.Length > 0)
         {
             int chunks = prepared.Chunks.Length / DecodeAttention.ChunkFields;
-            long room = prepared.IsSplit ? (long)chunks * shape.Heads * DecodeAttention.PartialPieces(shape.HeadDim) : 0;
+            long room = prepared.IsSplit ? PartialBytes(chunks, shape.Heads, shape.HeadDim) / 16 : 0;
             KernelArguments arguments = default;
             arguments.AddFloats(Of(y));
             arguments.AddFloats(logSum is null ? null : Of(logSum));
@@ -85,6 +85,9 @@ internal sealed partial class GpuBackend
             arguments.Add(Of(y).Stride).Add(Of(qkv).Stride).Add(logSum is null ? 0 : Of(logSum).Stride);
         }
     }
+
+    /// <summary>Scratch memory of chunks' parts of attention.</summary>
+    internal static long PartialBytes(long chunks, int heads, int headDim) => chunks * heads * DecodeAttention.PartialPieces(headDim) * 16;
 
     /// <inheritdoc/>
     public void ReadPage(KvCache cache, int page, Span<float> destination)

@@ -10,7 +10,10 @@ namespace Palmyra.Gpu;
 internal sealed partial class GpuBackend
 {
     // Rows whose logits are made at a time; they share each reading of the head.
-    private const int ScoreRows = 256;
+    internal const int ScoreRows = 256;
+
+    // Logits that scoring holds at a time: 32 MiB.
+    internal const int UsualLogits = 8 << 20;
 
     // What tiles of the vocabulary are a multiple of, the last but for its own width.
     private const int ScoreTile = 64;
@@ -30,7 +33,7 @@ internal sealed partial class GpuBackend
     public GemmPrecision Precision { get; init; } = GemmPrecision.Rounded;
 
     /// <summary>Logits that scoring holds at a time, 32 MiB unless a test wants many tiles.</summary>
-    public int MostLogits { get; init; } = 8 << 20;
+    public int MostLogits { get; init; } = UsualLogits;
 
     /// <inheritdoc/>
     public void Linear(Tensor y, Tensor x, Matrix w, Tensor? bias, Activation activation, Tensor? residual)
@@ -63,8 +66,10 @@ internal sealed partial class GpuBackend
             return;
         }
 
-        int tile = Math.Min(GpuTensor.StrideOf(head.Rows), Math.Max(ScoreTile, MostLogits / most / ScoreTile * ScoreTile));
-        nint scratch = _logits.Room((((long)most * tile) + (4L * most)) * sizeof(float));
+        // A norm held back may read memory that was given back since, which scratch memory may get.
+        _fusion.Send();
+        int tile = ScoreTileOf(most, head.Rows, MostLogits);
+        nint scratch = _logits.Room(ScoreBytes(most, head.Rows, MostLogits));
         nint states = scratch + (nint)((long)most * tile * sizeof(float));
         GpuBatch.Ints ids = Upload(targets);
         for (int row = 0; row < x.Rows; row += most)
@@ -101,6 +106,17 @@ internal sealed partial class GpuBackend
             }
         }
     }
+
+    /// <summary>Logits of a row that scoring makes at a time.</summary>
+    /// <param name="rows">Rows scored together.</param>
+    /// <param name="vocabulary">Logits of a row.</param>
+    /// <param name="mostLogits">Logits held at a time.</param>
+    internal static int ScoreTileOf(int rows, int vocabulary, int mostLogits) =>
+        Math.Min(GpuTensor.StrideOf(vocabulary), Math.Max(ScoreTile, mostLogits / rows / ScoreTile * ScoreTile));
+
+    /// <summary>Scratch memory of scoring: logits, and four floats for each row.</summary>
+    internal static long ScoreBytes(int rows, int vocabulary, int mostLogits) =>
+        (long)rows * (ScoreTileOf(rows, vocabulary, mostLogits) + 4) * sizeof(float);
 
     /// <summary>y = activation(x·wᵀ + bias) + residual for some rows of x and some outputs of w. Addresses that are 0 stand for nothing.</summary>
     private readonly record struct Product
@@ -173,10 +189,8 @@ internal sealed partial class GpuBackend
         arguments.Add(product.Rows).Add(product.Outputs).Add(steps).Add(weights.ScaleStride);
         arguments.Add(product.X.Stride / 4).Add(product.Stride).Add((int)product.Activation);
 
-        // Enough threads that each has a few steps, no more: small matrices would leave them idle.
-        int threads = steps >= 256 ? 128 : steps >= 64 ? 64 : 32;
         int blocks = (product.Outputs + Gemv.Outputs - 1) / Gemv.Outputs;
-        var launch = new KernelLaunch(FewRows(weights.Format, product.Rows), new LaunchShape(blocks, 1, threads), arguments);
+        var launch = new KernelLaunch(FewRows(weights.Format, product.Rows), new LaunchShape(blocks, 1, Gemv.ThreadsFor(steps)), arguments);
         _fusion.Linear(new StepFusion.Product
         {
             Launch = launch,

@@ -25,11 +25,9 @@ internal sealed partial class GpuBackend
         int parts = (logits.Cols + Ranking.Part - 1) / Ranking.Part;
         int most = Ranking.MostKeys >> keptBits;
 
-        // Sums, then lists, then merged lists, which become the lists of the next start.
-        long listKeys = (long)rows * parts * kept;
-        long mergedKeys = (long)rows * ((parts + most - 1) / most) * kept;
-        long sumFloats = 2L * rows * parts;
-        nint sums = _lists.Room((sumFloats * sizeof(float)) + ((listKeys + mergedKeys) * sizeof(ulong)));
+        // Merged lists become the lists of the next start.
+        (long sumFloats, long listKeys, long bytes) = Ranking.Room(rows, logits.Cols, wanted);
+        nint sums = _lists.Room(bytes);
         nint lists = sums + (nint)(sumFloats * sizeof(float));
         nint merged = lists + (nint)(listKeys * sizeof(ulong));
 

@@ -119,6 +119,9 @@ internal sealed partial class GpuBackend
         _runtime.Launch(LookingUp.GatherRows, new LaunchShape(rows.Length, 1, LookingUp.Threads), arguments);
     }
 
+    /// <summary>Positions that a table of angles has which serves so many.</summary>
+    internal static int AnglePositions(int positions) => Math.Max(LeastPositions, checked((int)BitOperations.RoundUpToPowerOf2((uint)positions)));
+
     private void LookUp(GpuTensor y, GpuMatrix table, GpuBatch.Ints ids, bool add)
     {
         KernelArguments arguments = default;
@@ -145,7 +148,7 @@ internal sealed partial class GpuBackend
             return known.Table;
         }
 
-        int positions = Math.Max(LeastPositions, checked((int)BitOperations.RoundUpToPowerOf2((uint)lastPosition + 1)));
+        int positions = AnglePositions(lastPosition + 1);
         int pairs = dims / 2;
         var values = new float[checked(2 * positions * pairs)];
         for (int pair = 0; pair < pairs; pair++)

@@ -66,6 +66,9 @@ internal sealed partial class GpuBackend : IBackend
     /// <summary>Bytes of the pieces in use.</summary>
     public long UsedBytes => _runtime.Memory.UsedBytes;
 
+    /// <summary>Bytes taken from the driver.</summary>
+    public long ReservedBytes => _runtime.Memory.ReservedBytes;
+
     /// <inheritdoc/>
     public int PreferredPageSize => PageSize;
 

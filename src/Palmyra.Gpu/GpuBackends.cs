@@ -42,10 +42,14 @@ public static class GpuBackends
         : null;
 
     /// <summary>The limits of the GPU a backend runs on, to be disposed before it; null for a backend that runs on none.</summary>
-    /// <remarks>Takes up to 1 GiB of the device until it is disposed.</remarks>
-    /// <exception cref="BackendException">There is no room for the measurement.</exception>
-    public static ISpeedLimits? LimitsOf(IBackend backend) =>
-        GpuOf(backend)?.Driver is StepDriver driver ? new GpuSpeedLimits(driver, GpuSpeedLimits.BytesFor(driver)) : null;
+    /// <remarks>
+    /// From the first measurement until they are disposed they hold <see cref="LimitsBytes"/> of the device, up to four times as much where that is
+    /// a quarter of what is free. Measure first when a step of every kind has run, since its memory comes first.
+    /// </remarks>
+    public static ISpeedLimits? LimitsOf(IBackend backend) => GpuOf(backend)?.Driver is StepDriver driver ? new GpuSpeedLimits(driver) : null;
+
+    /// <summary>The least memory of the device with which <see cref="LimitsOf"/> measures.</summary>
+    public static long LimitsBytes => GpuSpeedLimits.LeastFreeBytes;
 
     private static GpuBackend? GpuOf(IBackend backend) => backend switch
     {

@@ -28,8 +28,8 @@ internal sealed class GpuBatch(Batch source, int queries, ConcurrentQueue<Device
     /// </remarks>
     public const int MostStepRows = 64;
 
-    // New tokens of a sequence that still attend row by row: a tile's other queries would be empty.
-    private const int MostSingleRows = 4;
+    /// <summary>New tokens of a sequence that still attend row by row: a tile's other queries would be empty.</summary>
+    public const int MostSingleRows = 4;
 
     private int[] _numbers = [];
     private DevicePiece? _memory;

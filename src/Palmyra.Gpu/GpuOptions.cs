@@ -8,7 +8,7 @@ public sealed record GpuOptions
 
     /// <summary>
     /// Whether the norm before a product of few rows, and the turning and storing of keys after it, run in the product's kernel where they can.
-    /// Results are the same, to the bit.
+    /// Results are the same, but for how the device's assembler joins multiplications and additions of turning.
     /// </summary>
     public bool FusedSteps { get; init; } = true;
 

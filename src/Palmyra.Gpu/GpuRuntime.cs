@@ -30,19 +30,23 @@ internal sealed class GpuRuntime : IDisposable
     public DeviceMemory Memory { get; }
 
     /// <summary>Starts a kernel; compiles and loads it if this is the first time with so many threads.</summary>
-    public void Launch(Delegate kernel, in LaunchShape shape, in KernelArguments arguments)
-    {
-        if (!_functions.TryGetValue((kernel.Method, shape.Threads), out GpuFunction? function))
-        {
-            function = Driver.Load(_compiler.Compile(kernel, shape.Threads));
-            _functions.Add((kernel.Method, shape.Threads), function);
-        }
-
-        Driver.Launch(function, shape, arguments.Bytes);
-    }
+    public void Launch(Delegate kernel, in LaunchShape shape, in KernelArguments arguments) =>
+        Driver.Launch(Function(kernel, shape.Threads), shape, arguments.Bytes);
 
     /// <summary>Starts a kernel that was made ready before.</summary>
     public void Launch(in KernelLaunch launch) => Launch(launch.Kernel, launch.Shape, launch.Arguments);
+
+    /// <summary>A kernel for so many threads; compiles and loads it the first time.</summary>
+    public GpuFunction Function(Delegate kernel, int threads)
+    {
+        if (!_functions.TryGetValue((kernel.Method, threads), out GpuFunction? function))
+        {
+            function = Driver.Load(_compiler.Compile(kernel, threads));
+            _functions.Add((kernel.Method, threads), function);
+        }
+
+        return function;
+    }
 
     /// <summary>Gives all memory and the device back.</summary>
     public void Dispose()

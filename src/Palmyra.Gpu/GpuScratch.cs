@@ -2,7 +2,7 @@ using Palmyra.Gpu.Driver;
 
 namespace Palmyra.Gpu;
 
-/// <summary>Device memory that an operation uses while it runs and that is kept for the next time: it grows and never shrinks.</summary>
+/// <summary>Device memory that an operation uses while it runs and that is kept for the next time: it grows to what is asked for and never shrinks.</summary>
 /// <param name="memory">Where it comes from.</param>
 /// <param name="clears">Sets it to zero whenever it is new; null if its content does not matter.</param>
 internal sealed class GpuScratch(DeviceMemory memory, IGpuDriver? clears = null)
@@ -16,11 +16,10 @@ internal sealed class GpuScratch(DeviceMemory memory, IGpuDriver? clears = null)
     {
         if (_piece is null || _piece.Bytes < bytes)
         {
-            long grown = Math.Max(bytes, Math.Min(2 * (_piece?.Bytes ?? 0), bytes + (64L << 20)));
             DevicePiece? old = _piece;
             _piece = null;
             old?.Dispose();
-            DevicePiece fresh = memory.Allocate(grown);
+            DevicePiece fresh = memory.Allocate(bytes);
             try
             {
                 // May fail by what was asked for earlier and is sent off first: what was not cleared is nobody's.

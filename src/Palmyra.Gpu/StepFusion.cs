@@ -11,7 +11,8 @@ namespace Palmyra.Gpu;
 /// copies, frees and waits included, has what is held back sent before it (<see cref="StepDriver.Before"/>), so nothing sees memory as it
 /// would not be with every launch at its time.</para>
 /// <para>What is held back is known by value: addresses, sizes, packed parameters; no tensor is looked at again, whatever became of it. While
-/// something is held back the driver does nothing, so an address still means what it meant. That a kernel does it all changes no bit:
+/// something is held back the driver does nothing and scratch memory stays where it is, so an address still means what it meant. A launch that
+/// fails is told by the call that sent it, which may be a later one. That a kernel does it all changes no bit:
 /// <see cref="FusedGemv"/>.</para>
 /// </remarks>
 internal sealed class StepFusion
@@ -131,8 +132,8 @@ internal sealed class StepFusion
         });
     }
 
-    /// <summary>Launches what is held back.</summary>
-    private void Send()
+    /// <summary>Launches what is held back. Whatever may give its memory to others without a call of the driver comes here first.</summary>
+    public void Send()
     {
         // Nearly always: every call of the driver comes here.
         if (_norm is null && _product is null)
@@ -194,17 +195,26 @@ internal sealed class StepFusion
         arguments.Add(team).Add(norm.Cols).Add(normed ? FourStride(product) : 0).Add(norm.Epsilon);
         arguments.Add(Math.Max(rotation.Heads, storage.Heads)).Add(Math.Max(rotation.HeadDim, storage.HeadDim));
         arguments.Add(rotation.Pairs).Add(storage.PageSize);
+        Delegate kernel = FusedKernels.Of(product.Format, product.Rows, normed, storage.Halves);
         LaunchShape shape = normed
-            ? new LaunchShape(NormingBlocks(product.Outputs, team), 1, FusedGemv.Teams * team, SharedBytes(product))
+            ? new LaunchShape(NormingBlocks(kernel, product, FusedGemv.Teams * team), 1, FusedGemv.Teams * team, SharedBytes(product))
             : product.Launch.Shape;
-        _runtime.Launch(FusedKernels.Of(product.Format, product.Rows, normed, storage.Halves), shape, arguments);
+        _runtime.Launch(kernel, shape, arguments);
     }
 
     // As many as run at once, or so few that each goes as many rounds as the others.
-    private int NormingBlocks(int outputs, int team)
+    private int NormingBlocks(Delegate kernel, in Product product, int threads)
     {
-        int turns = (outputs + (FusedGemv.Teams * Gemv.Outputs) - 1) / (FusedGemv.Teams * Gemv.Outputs);
-        int most = _runtime.Driver.Device.Multiprocessors * Math.Max(1, FusedGemv.ResidentThreads / (FusedGemv.Teams * team));
+        GpuDevice device = _runtime.Driver.Device;
+        int resident = Math.Min(FusedGemv.ResidentThreads / threads, device.SharedBytesPerBlock / (SharedBytes(product) + FusedGemv.StaticBytes));
+        int registers = _runtime.Function(kernel, threads).Registers;
+        if (registers > 0)
+        {
+            resident = Math.Min(resident, FusedGemv.MultiprocessorRegisters / (threads * registers));
+        }
+
+        int turns = (product.Outputs + (FusedGemv.Teams * Gemv.Outputs) - 1) / (FusedGemv.Teams * Gemv.Outputs);
+        int most = device.Multiprocessors * Math.Max(1, resident);
         int rounds = (turns + most - 1) / most;
         return (turns + rounds - 1) / rounds;
     }

@@ -14,6 +14,7 @@ namespace Palmyra.Cli.Tests;
 public sealed class GpuBenchTests
 {
     private const int Tokens = 4;
+    private static readonly KernelCompiler Compiler = new();
 
     [Fact]
     public void A_gpu_is_measured_beside_its_own_copy_and_says_how_steps_reached_it()
@@ -23,6 +24,7 @@ public sealed class GpuBenchTests
         Assert.Matches(@"^prefill +[0-9.]+  tokens/s, [0-9.]+ GFLOP/s; no arithmetic peak is measured here$", lines[4]);
         Assert.Matches(@"^decode +[0-9.]+  tokens/s, [0-9]+ % of the [0-9.]+ GB/s measured in the same rounds \([0-9.]+ [kM]?B a token\)$", lines[5]);
         Assert.Equal("The GB/s are what the GPU copies in its memory, bytes read and bytes written.", lines[6]);
+        Assert.StartsWith("Every step ends with all logits of its last token read back", lines[7], StringComparison.Ordinal);
         Assert.Matches($"^Decoding {Tokens} tokens sends {Tokens} recorded steps as graphs and launches [0-9]+ kernels one by one\\.$", lines[^1]);
 
         Assert.Equal("gpu (Interpreter of PTX, sm_90)", json.GetProperty("backend").GetString());
@@ -75,14 +77,47 @@ public sealed class GpuBenchTests
             BenchCommand.HostShortage("gpt-j-6b", config, null, Largest - 1));
     }
 
+    // What the check before loading counts is enough for all of bench, to the byte.
+    [Theory]
+    [InlineData("gptj", MatrixFormat.F32)]
+    [InlineData("gpt2", MatrixFormat.BF16)]
+    [InlineData("gpt-neo", MatrixFormat.Q4)]
+    public void What_passes_the_check_before_loading_is_measured(string folder, MatrixFormat format)
+    {
+        ModelConfig config = ModelConfigReader.ReadFile(Fixtures.Path($"models/{folder}/config.json"));
+        var use = new ModelUse { Rows = Tokens, MeasuredTokens = 2 * Tokens };
+        using var driver = new PtxDriver();
+        using var backend = new CheckedBackend(new GpuBackend(driver, Compiler));
+        GpuModelSize size = GpuBackends.SizeOn(backend, config);
+        long needed = size.WeightBytes(format) + size.CacheBytes(2 * Tokens, CacheFormat.F16) + size.WorkingBytes(Tokens, format) + GpuBackends.LimitsBytes;
+        driver.FreeBytes = needed;
+        Assert.Same(backend, GpuChoice.WithRoom(backend, config, null, format, CacheFormat.F16, use, () => throw new InvalidOperationException()));
+
+        using Transformer model = TransformerLoader.Load(config, backend, format, new RandomWeights(config, 1).View);
+        using var measurement = new SpeedMeasurement(model, Tokens, Tokens, CacheFormat.F16);
+        long before;
+        using (ISpeedLimits limits = GpuChoice.LimitsOf(backend)!)
+        {
+            Assert.Single(measurement.Run(limits, 1).Rounds);
+            StepCount steps = GpuChoice.CountSteps(backend, Tokens, () => measurement.Decode(Tokens))!;
+            Assert.Equal(Tokens, steps.Replays);
+            before = driver.FreeBytes;
+        }
+
+        // Memory that goes back takes the recorded steps with it; they are recorded anew.
+        Assert.True(driver.FreeBytes >= before + GpuBackends.LimitsBytes);
+        Assert.True(GpuChoice.CountSteps(backend, Tokens, () => measurement.Decode(Tokens))!.Replays < Tokens);
+        Assert.Equal(Tokens, GpuChoice.CountSteps(backend, Tokens, () => measurement.Decode(Tokens))!.Replays);
+    }
+
     private static (string[] Lines, JsonElement Json) Measure(bool graphs)
     {
         ModelConfig config = ModelConfigReader.ReadFile(Fixtures.Path("models/gptj/config.json"));
-        using var compiler = new KernelCompiler();
-        using var backend = new CheckedBackend(new GpuBackend(new PtxDriver(), compiler, new GpuOptions { Graphs = graphs }));
+        using var driver = new PtxDriver { FreeBytes = 3 * GpuBackends.LimitsBytes };
+        using var backend = new CheckedBackend(new GpuBackend(driver, Compiler, new GpuOptions { Graphs = graphs }));
         using Transformer model = TransformerLoader.Load(config, backend, MatrixFormat.F32, new RandomWeights(config, 1).View);
         using var measurement = new SpeedMeasurement(model, Tokens, Tokens, CacheFormat.F16);
-        using var limits = new GpuSpeedLimits(new PtxDriver(), 1 << 16);
+        using ISpeedLimits limits = GpuChoice.LimitsOf(backend)!;
         SpeedResult result = measurement.Run(limits, 2);
         StepCount? steps = GpuChoice.CountSteps(backend, Tokens, () => measurement.Decode(Tokens));
         var report = new SpeedReport("gptj made random", model, 0, result, limits, steps);

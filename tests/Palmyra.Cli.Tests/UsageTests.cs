@@ -21,12 +21,16 @@ public sealed class UsageTests
     [InlineData("--top-k was expected to be a whole number; found 'many'.", "generate", "a", "--top-k", "many")]
     [InlineData("--early-stopping was expected to be false, true or never; found 'nevr'. Did you mean 'never'?", "generate", "a", "--early-stopping", "nevr")]
     [InlineData("--threads is for the cpu backend", "generate", "a", "--backend", "gpu", "--threads", "2")]
-    [InlineData("--backend was expected to be cpu, gpu, gpu:N, auto or reference; found 'tpu'.", "generate", "a", "--backend", "tpu")]
-    [InlineData("--backend was expected to be cpu, gpu, gpu:N, auto or reference; found 'gpu:'.", "generate", "a", "--backend", "gpu:")]
-    [InlineData("; found 'gpu:N'.", "generate", "a", "--backend", "gpu:N")]
-    [InlineData("; found 'gpu:-1'.", "bench", "--backend", "gpu:-1")]
-    [InlineData("; found 'gpu: 1'.", "bench", "--backend", "gpu: 1")]
-    [InlineData("; found 'gpu:99999999999'.", "score", "a b", "--backend", "gpu:99999999999")]
+    [InlineData("--backend was expected to be cpu, gpu, gpu:N, auto or reference; found 'tpu'. See 'palmyra generate", "generate", "a", "--backend", "tpu")]
+    [InlineData("found 'gpu:'. N is a GPU's number, which 'palmyra devices' tells. See 'palmyra generate", "generate", "a", "--backend", "gpu:")]
+    [InlineData("found 'gpu:N'. N is a GPU's number, which 'palmyra devices' tells. See", "generate", "a", "--backend", "gpu:N")]
+    [InlineData("found 'gpu:-1'. N is a GPU's number, which 'palmyra devices' tells. See", "bench", "--backend", "gpu:-1")]
+    [InlineData("found 'gpu:99999999999'. N is a GPU's number, which 'palmyra devices' tells. See", "score", "a b", "--backend", "gpu:99999999999")]
+    [InlineData("found 'gpu: 1'. Did you mean 'gpu:1'? See 'palmyra bench", "bench", "--backend", "gpu: 1")]
+    [InlineData("found 'GPU:0'. Did you mean 'gpu:0'? See", "bench", "--backend", "GPU:0")]
+    [InlineData("found 'gpu0'. Did you mean 'gpu:0'? See", "bench", "--backend", "gpu0")]
+    [InlineData("found 'GPU'. Did you mean 'gpu'? See", "bench", "--backend", "GPU")]
+    [InlineData("found 'referense'. Did you mean 'reference'? See", "bench", "--backend", "referense")]
     [InlineData("--threads is for the cpu backend; found --backend gpu:1.", "generate", "a", "--backend", "gpu:1", "--threads", "2")]
     [InlineData("Give the prompt as text or by --prompt-ids, not both.", "generate", "a", "--prompt-ids", "1")]
     [InlineData("--prompt-ids holds 4096; the model's ids are 0 to 4095.", "generate", "--prompt-ids", "1,4096")]
@@ -55,6 +59,15 @@ public sealed class UsageTests
     [InlineData("at most 512 together", "bench", "--prompt-tokens", "500", "--decode-tokens", "100")]
     public void A_wrong_command_line_exits_with_2(string message, params string[] arguments) =>
         CommandLine.Run(arguments).Refuses(2, message);
+
+    [Fact]
+    public void What_is_completed_is_accepted()
+    {
+        RunResult completed = CommandLine.Run("[suggest:21]", "generate a --backend ");
+        Assert.Equal((0, string.Empty), (completed.ExitCode, completed.Error));
+        string[] words = completed.Output.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(["auto", "cpu", "gpu", "reference"], words.Where(word => !word.StartsWith('-')).Order(StringComparer.Ordinal));
+    }
 
     [Fact]
     public void A_folder_that_is_no_model_exits_with_1() =>

@@ -15,11 +15,11 @@ public sealed class GpuSpeedLimitsTests
     private const long MiB = 1 << 20;
 
     [Theory]
-    [InlineData(8192, 512)]
-    [InlineData(2048, 512)]
+    [InlineData(8192, 256)]
+    [InlineData(1024, 256)]
     [InlineData(1000, 250)]
-    [InlineData(513, 128)]
-    [InlineData(512, 128)]
+    [InlineData(257, 64)]
+    [InlineData(128, 64)]
     public void A_quarter_of_what_is_free_is_copied_and_no_more_than_is_needed(long free, long copied)
     {
         using var driver = new PtxDriver { FreeBytes = free * MiB };
@@ -29,13 +29,30 @@ public sealed class GpuSpeedLimitsTests
     [Fact]
     public void Where_there_is_no_room_it_is_said()
     {
-        using var driver = new PtxDriver { FreeBytes = (512 * MiB) - 1 };
+        using var driver = new PtxDriver { FreeBytes = GpuBackends.LimitsBytes - 1 };
         using IBackend gpu = new CheckedBackend(InterpretedGpu.Create(driver));
+        using ISpeedLimits limits = GpuBackends.LimitsOf(gpu)!;
         Assert.Equal(
-            "GPU 0 (Interpreter of PTX) has 511 MiB free beside the model; measuring its bandwidth takes 512: "
+            "GPU 0 (Interpreter of PTX) has 127 MiB free beside the model; measuring its bandwidth wants 128 MiB free: "
                 + "use a narrower format, a smaller model or a shorter context.",
-            Assert.Throws<BackendException>(() => GpuBackends.LimitsOf(gpu)).Message);
+            Assert.Throws<BackendException>(() => limits.Bandwidth()).Message);
         Assert.Equal(0, driver.Allocations);
+    }
+
+    [Fact]
+    public void Nothing_is_taken_before_the_first_measurement_and_all_is_given_back()
+    {
+        using var driver = new PtxDriver { FreeBytes = GpuBackends.LimitsBytes };
+        using IBackend gpu = new CheckedBackend(InterpretedGpu.Create(driver));
+        using (ISpeedLimits limits = GpuBackends.LimitsOf(gpu)!)
+        {
+            Assert.Equal(0, driver.Allocations);
+            Assert.True(limits.Bandwidth() > 0);
+            Assert.True(limits.Bandwidth() > 0);
+            Assert.Equal((2, 0L), (driver.Allocations, driver.FreeBytes));
+        }
+
+        Assert.Equal((0, GpuBackends.LimitsBytes), (driver.Allocations, driver.FreeBytes));
     }
 
     [Fact]
@@ -59,7 +76,8 @@ public sealed class GpuSpeedLimitsTests
     public void A_second_buffer_without_room_takes_the_first_along()
     {
         using var driver = new PtxDriver { FreeBytes = (2 * MiB) - 1 };
-        Assert.Throws<BackendException>(() => new GpuSpeedLimits(driver, MiB));
+        using var limits = new GpuSpeedLimits(driver, MiB);
+        Assert.Throws<BackendException>(() => limits.Bandwidth());
         Assert.Equal((0, (2 * MiB) - 1), (driver.Allocations, driver.FreeBytes));
     }
 

@@ -31,7 +31,11 @@ public sealed partial class KernelTests
         int compiled = 0;
         foreach (MethodInfo kernel in Kernels())
         {
-            string text = compiler.Compile(kernel, 128).Text;
+            int threads = ThreadsOf(kernel);
+            string text = compiler.Compile(kernel, threads).Text;
+
+            // Without it the assembler may give threads more registers than a block of so many has.
+            Assert.Contains($".maxntid {threads}, 1, 1", text, StringComparison.Ordinal);
             PtxChecker.Check(kernel.Name, PtxModule.Of(kernel.Name, text));
             Assert.DoesNotMatch(@"@!?%p[0-9]+\s+bra\.uni", text);
             AssertRounding(kernel, text);
@@ -71,6 +75,19 @@ public sealed partial class KernelTests
         where method.ReturnType == typeof(void) && method.Name != nameof(Caching.Write)
         from kernel in Closed(method)
         select kernel;
+
+    // Threads of a kernel's largest blocks.
+    internal static int ThreadsOf(MethodInfo kernel)
+    {
+        Type[] arguments = kernel.GetGenericArguments();
+        return kernel.Name switch
+        {
+            nameof(Ranking.Merge) => Ranking.MergeThreads,
+            nameof(FusedGemv.Linear) when arguments.Contains(typeof(NormedInputs)) => FusedGemv.Teams * 128,
+            nameof(TiledLinear.LinearTiles) when arguments.Contains(typeof(LargeFloatTile)) => LargeFloatTile.Threads * LargeFloatTile.Threads,
+            _ => (int?)kernel.DeclaringType!.GetField("Threads")?.GetRawConstantValue() ?? 128,
+        };
+    }
 
     private static IEnumerable<MethodInfo> Closed(MethodInfo method)
     {

@@ -20,6 +20,10 @@ internal sealed class Bench(Func<IGpuDriver> open, KernelCompiler compiler, Bund
     /// <summary>Opens the device; the caller disposes it, or the backend made of it.</summary>
     public ObservedDriver Open() => new(open(), Log);
 
+    /// <summary>What kernels are started on by themselves.</summary>
+    /// <param name="driver">Disposed with the runtime.</param>
+    public GpuRuntime Runtime(ObservedDriver driver) => new(driver, compiler, graphs: false);
+
     /// <summary>A backend as users get it: arguments are checked.</summary>
     /// <param name="driver">Disposed with the backend.</param>
     /// <param name="precision">How products on tensor cores are made.</param>

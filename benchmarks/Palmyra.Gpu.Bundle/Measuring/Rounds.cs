@@ -1,3 +1,5 @@
+using Palmyra.Gpu.Driver;
+
 namespace Palmyra.Gpu.Bundle.Measuring;
 
 /// <summary>How measurements are repeated.</summary>
@@ -26,6 +28,21 @@ internal static class Rounds
         }
 
         return found;
+    }
+
+    /// <summary>The same of work that is recorded first, as the launches of a step are.</summary>
+    /// <param name="driver">What it runs on.</param>
+    /// <param name="pass">The work: launches alone.</param>
+    /// <param name="graph">The recording, to be disposed after the measurement's last use.</param>
+    public static Func<double> Recorded(ObservedDriver driver, Action pass, out GpuGraph graph)
+    {
+        // Once, to load the kernels: a recording has no place for that.
+        pass();
+        driver.Synchronize();
+        driver.BeginCapture();
+        pass();
+        GpuGraph recorded = graph = driver.EndCapture();
+        return Of(driver, () => driver.Replay(recorded));
     }
 
     /// <summary>Makes a measurement of work that may be short: as many passes as take some milliseconds, started together.</summary>

@@ -50,17 +50,9 @@ internal static class GemvRows
                 }
             }
 
-            // Once, to load the kernel: a recording has no place for that.
-            Pass();
-            backend.Synchronize();
-            stand.Driver.BeginCapture();
-            Pass();
-            using GpuGraph recorded = stand.Driver.EndCapture();
-            double[][] found = Rounds.Interleave(
-                stand.Sizes.Rounds,
-                stand.Copy.Measure,
-                Rounds.Of(stand.Driver, () => stand.Driver.Replay(recorded)),
-                Rounds.Of(stand.Driver, Pass));
+            Func<double> replayed = Rounds.Recorded(stand.Driver, Pass, out GpuGraph recorded);
+            using GpuGraph _ = recorded;
+            double[][] found = Rounds.Interleave(stand.Sizes.Rounds, stand.Copy.Measure, replayed, Rounds.Of(stand.Driver, Pass));
             double[] shares = [.. found[1].Zip(found[0], (milliseconds, copy) => bytes / (milliseconds / 1e3) / copy)];
             double[] launched = [.. found[2].Zip(found[0], (milliseconds, copy) => bytes / (milliseconds / 1e3) / copy)];
             return

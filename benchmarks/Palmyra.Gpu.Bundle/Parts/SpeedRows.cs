@@ -38,7 +38,11 @@ internal static class SpeedRows
         using (copy)
         {
             var stand = new SpeedStand(bench, driver!, backend!, copy!, sizes);
-            IEnumerable<Trial> trials = [Copy(stand), .. GemvRows.Trials(stand), .. GemmRows.Trials(stand), .. AttentionRows.Trials(stand), .. TopRows.Trials(stand), .. ModelRows.Trials(stand)];
+            IEnumerable<Trial> trials =
+            [
+                Copy(stand), .. GemvRows.Trials(stand), .. FewRows.Trials(stand), .. GemmRows.Trials(stand), .. AttentionRows.Trials(stand),
+                .. TopRows.Trials(stand), .. ModelRows.Trials(stand),
+            ];
             foreach (Trial trial in trials.Where(trial => bench.Options.Wants(trial.Name)))
             {
                 foreach (ResultRow row in Attempt(trial))

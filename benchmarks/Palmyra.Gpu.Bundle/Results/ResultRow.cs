@@ -1,7 +1,7 @@
 namespace Palmyra.Gpu.Bundle.Results;
 
 /// <summary>A line of the table.</summary>
-/// <param name="Part">device, case, fixture, copy, gemv, gemm, attention, top, model or kernel.</param>
+/// <param name="Part">device, case, fixture, copy, gemv, few, gemm, attention, top, model or kernel.</param>
 /// <param name="Name">What was run, on which shape, in which format.</param>
 internal sealed record ResultRow(string Part, string Name)
 {

@@ -53,19 +53,10 @@ internal static class BenchCommand
             ModelPreset? shape = PresetOf(parsed.GetValue(preset), parsed.GetValue(model));
             long start = Stopwatch.GetTimestamp();
             using OpenedModel opened = shape is null
-                ? new OpenedModel(options.Open(parsed, parsed.GetValue(model) ?? DefaultModel.Folder, cancellation))
-                : new OpenedModel(Random(shape, options, parsed, cancellation));
+                ? new OpenedModel(options.Open(parsed, parsed.GetValue(model) ?? DefaultModel.Folder, UseOf, cancellation))
+                : new OpenedModel(Random(shape, options, parsed, UseOf, cancellation));
             double load = Stopwatch.GetElapsedTime(start).TotalSeconds;
-            int context = opened.Transformer.Config.ContextLength;
-            int decodeTokens = parsed.GetValue(decode) ?? Math.Min(DefaultDecode, context / 4);
-            int promptTokens = parsed.GetValue(prompt) ?? Math.Min(DefaultPrompt, Math.Max(1, context - decodeTokens));
-            if (promptTokens < 1 || decodeTokens < 1 || promptTokens > context - decodeTokens)
-            {
-                throw new UsageException(
-                    $"--prompt-tokens and --decode-tokens were expected to be positive and at most {context} together, "
-                    + $"the model's context; found {promptTokens} and {decodeTokens}.");
-            }
-
+            (int promptTokens, int decodeTokens) = TokensOf(opened.Transformer.Config);
             int threads = parsed.GetValue(options.Backend) == "reference" ? 1 : options.ThreadCount(parsed);
             bool mayUseGpu = options.MayUseGpu(parsed);
             IBackend backend = opened.Transformer.Backend;
@@ -89,6 +80,24 @@ internal static class BenchCommand
             }
 
             return Task.FromResult(ExitCode.Done);
+
+            ModelUse UseOf(ModelConfig config)
+            {
+                (int prompted, int decoded) = TokensOf(config);
+                return new ModelUse { Rows = prompted, MeasuredTokens = prompted + decoded };
+            }
+
+            (int Prompt, int Decode) TokensOf(ModelConfig config)
+            {
+                int context = config.ContextLength;
+                int decoded = parsed.GetValue(decode) ?? Math.Min(DefaultDecode, context / 4);
+                int prompted = parsed.GetValue(prompt) ?? Math.Min(DefaultPrompt, Math.Max(1, context - decoded));
+                return prompted >= 1 && decoded >= 1 && prompted <= context - decoded
+                    ? (prompted, decoded)
+                    : throw new UsageException(
+                        $"--prompt-tokens and --decode-tokens were expected to be positive and at most {context} together, "
+                        + $"the model's context; found {prompted} and {decoded}.");
+            }
         });
         return command;
     }
@@ -114,18 +123,15 @@ internal static class BenchCommand
     }
 
     private static (string Name, Transformer Transformer) Random(
-        ModelPreset preset, ModelOptions options, ParseResult parsed, CancellationToken cancellation)
+        ModelPreset preset, ModelOptions options, ParseResult parsed, Func<ModelConfig, ModelUse> useOf, CancellationToken cancellation)
     {
         MatrixFormat format = options.Format(parsed) ?? MatrixFormat.F32;
+        ModelConfig config = ModelOptions.RunnableOf(preset);
+        ModelUse use = useOf(config);
         IBackend backend = options.CreateBackend(parsed);
+        backend = options.MayUseGpu(parsed) ? options.WithRoom(parsed, backend, config, stored: null, format, use) : backend;
         try
         {
-            ModelConfig config = ModelOptions.RunnableOf(preset);
-            if (options.MayUseGpu(parsed))
-            {
-                GpuChoice.CheckRoom(backend, config, stored: null, format, options.CacheFormat(parsed));
-            }
-
             bool onHost = !(options.MayUseGpu(parsed) && GpuChoice.IsGpu(backend));
             if (HostShortage(preset.Name, config, onHost ? format : null, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes) is string shortage)
             {

@@ -10,9 +10,11 @@ namespace Palmyra.Cli.Commands;
 /// <summary><c>palmyra devices</c>: what this machine can run models on, and why the rest cannot.</summary>
 internal static class DevicesCommand
 {
+    private const string NoFolder = "The user has no folder for application data.";
+
     public static Command Create()
     {
-        Option<bool> json = CommandOption.Json("Write JSON, a line a device and one for the cache of compiled kernels.");
+        Option<bool> json = CommandOption.Json("Write one JSON object: the processor, the list of GPUs, and where compiled kernels are kept.");
         var command = new Command("devices", "Show what --backend can use here: the processor, GPUs, and why a GPU cannot be used.")
         {
             json,
@@ -68,13 +70,14 @@ internal static class DevicesCommand
     {
         if (cache is null)
         {
-            return "Compiled kernels are not kept: the user has no folder for application data.";
+            return $"Compiled kernels are not kept. {NoFolder}";
         }
 
         (int kernels, long bytes) = cache.Size();
-        return cache.Problem is string problem
-            ? $"Compiled kernels are not kept. {problem}"
-            : $"Compiled kernels are kept in {cache.Folder}: {Columns.Count(kernels)} now, {Columns.Bytes(bytes)}.";
+        string now = $"{Columns.Count(kernels)} now, {Columns.Bytes(bytes)}";
+        return cache.WhyNoneIsAdded() is not string why ? $"Compiled kernels are kept in {cache.Folder}: {now}."
+            : kernels == 0 ? $"Compiled kernels are not kept. {why}"
+            : $"Compiled kernels are read from {cache.Folder} ({now}) and none is added. {why}";
     }
 
     private static string Capability(GpuDevice device) => string.Create(CultureInfo.InvariantCulture, $"{device.Major}.{device.Minor}");
@@ -82,54 +85,36 @@ internal static class DevicesCommand
     private static string Cuda(GpuDevice device) =>
         string.Create(CultureInfo.InvariantCulture, $"{device.DriverVersion / 1000}.{device.DriverVersion % 1000 / 10}");
 
-    private static void WriteJson(CpuBackend cpu, GpuDevices gpus, PtxCache? cache)
+    private static void WriteJson(CpuBackend cpu, GpuDevices gpus, PtxCache? cache) => Terminal.Json(writer =>
     {
-        Terminal.Json(writer =>
-        {
-            writer.WriteStartObject();
-            writer.WriteString("device", "cpu");
-            writer.WriteString("description", cpu.Description);
-            writer.WriteNumber("vector_bits", (int)cpu.Width);
-            writer.WriteNumber("threads", cpu.Threads);
-            writer.WriteNumber("memory_bytes", CpuMemory);
-            writer.WriteBoolean("usable", true);
-            writer.WriteEndObject();
-        });
+        (int kernels, long bytes) = cache?.Size() ?? default;
+        writer.WriteStartObject();
+        writer.WriteStartObject("cpu");
+        writer.WriteString("description", cpu.Description);
+        writer.WriteNumber("vector_bits", (int)cpu.Width);
+        writer.WriteNumber("threads", cpu.Threads);
+        writer.WriteNumber("memory_bytes", CpuMemory);
+        writer.WriteEndObject();
+        writer.WriteStartArray("gpus");
         foreach (FoundGpu gpu in gpus.Found)
         {
-            Terminal.Json(writer => WriteJson(writer, gpu));
+            WriteJson(writer, gpu);
         }
 
-        if (gpus.Found.Count == 0)
-        {
-            Terminal.Json(writer =>
-            {
-                writer.WriteStartObject();
-                writer.WriteString("device", "gpu");
-                writer.WriteBoolean("usable", false);
-                writer.WriteString("refusal", gpus.WhyNone);
-                writer.WriteEndObject();
-            });
-        }
-
-        Terminal.Json(writer =>
-        {
-            (int kernels, long bytes) = cache?.Size() ?? default;
-            writer.WriteStartObject();
-            writer.WriteStartObject("kernel_cache");
-            writer.WriteString("folder", cache?.Folder);
-            writer.WriteNumber("kernels", kernels);
-            writer.WriteNumber("bytes", bytes);
-            writer.WriteString("problem", cache?.Problem);
-            writer.WriteEndObject();
-            writer.WriteEndObject();
-        });
-    }
+        writer.WriteEndArray();
+        writer.WriteString("why_no_gpu", gpus.FirstUsable is null ? gpus.WhyNone : null);
+        writer.WriteStartObject("kernel_cache");
+        writer.WriteString("folder", cache?.Folder);
+        writer.WriteNumber("kernels", kernels);
+        writer.WriteNumber("bytes", bytes);
+        writer.WriteString("why_none_is_added", cache is null ? NoFolder : cache.WhyNoneIsAdded());
+        writer.WriteEndObject();
+        writer.WriteEndObject();
+    });
 
     private static void WriteJson(Utf8JsonWriter writer, FoundGpu gpu)
     {
         writer.WriteStartObject();
-        writer.WriteString("device", "gpu");
         writer.WriteNumber("index", gpu.Index);
         writer.WriteString("name", gpu.Name);
         if (gpu.Device is GpuDevice device)
@@ -143,11 +128,7 @@ internal static class DevicesCommand
         }
 
         writer.WriteBoolean("usable", gpu.Refusal is null);
-        if (gpu.Refusal is not null)
-        {
-            writer.WriteString("refusal", gpu.Refusal);
-        }
-
+        writer.WriteString("refusal", gpu.Refusal);
         writer.WriteEndObject();
     }
 }

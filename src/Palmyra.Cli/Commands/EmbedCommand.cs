@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using Palmyra.Embedding;
 
@@ -44,7 +45,13 @@ internal static class EmbedCommand
             }
 
             IReadOnlyList<string> inputs = TextInput.Many(parsed.GetValue(texts) ?? [], parsed.GetValue(file));
-            using LanguageModel model = options.Open(parsed, cancellation);
+
+            // A text has a byte a token at least, and one longer than a batch runs by itself.
+            long most = inputs.Sum(text => (long)Encoding.UTF8.GetByteCount(text));
+            using LanguageModel model = options.Open(
+                parsed,
+                config => new ModelUse { Rows = (int)Math.Clamp(most, 1, Math.Max(FeatureExtractor.DefaultRowBudget, config.ContextLength)), Tokenizes = true },
+                cancellation);
             int? chosen = parsed.GetValue(layer);
             if (chosen < 0 || chosen > model.Config.Layers)
             {
@@ -61,7 +68,7 @@ internal static class EmbedCommand
             float[][] vectors = Vectors(model, ids, how, unit, chosen, cancellation);
             for (int i = 0; i < vectors.Length; i++)
             {
-                Write(inputs[i], vectors[i], model.Config.Width, how is null, parsed.GetValue(json));
+                Write(model, inputs[i], vectors[i], everyToken: how is null, parsed.GetValue(json));
             }
 
             return Task.FromResult(ExitCode.Done);
@@ -81,8 +88,9 @@ internal static class EmbedCommand
         return extractor.Extract(ids, layer, cancellation);
     }
 
-    private static void Write(string text, float[] values, int width, bool everyToken, bool json)
+    private static void Write(LanguageModel model, string text, float[] values, bool everyToken, bool json)
     {
+        int width = model.Config.Width;
         if (!json)
         {
             foreach (float[] row in values.Chunk(width))
@@ -97,6 +105,7 @@ internal static class EmbedCommand
         {
             writer.WriteStartObject();
             writer.WriteString("text", text);
+            writer.WriteString("backend", model.Backend.Description);
             if (everyToken)
             {
                 writer.WriteStartArray("embeddings");

@@ -48,7 +48,7 @@ internal static class GenerateCommand
             int[]? ids = list is null ? null : IdList.Parse(list, "--prompt-ids");
 
             long start = Stopwatch.GetTimestamp();
-            using LanguageModel model = options.Open(parsed, cancellation);
+            using LanguageModel model = options.Open(parsed, _ => new ModelUse { Tokenizes = text is not null, Generates = true }, cancellation);
             GptTokenizer? tokenizer = text is not null || model.HasTokenizer ? model.Tokenizer : null;
             ids = ids?.Within(model.Config.VocabularySize, "--prompt-ids") ?? tokenizer!.EncodePrompt(text!);
             var run = new GenerationRun(model, tokenizer, ids, text ?? tokenizer?.Decode(ids), options.CacheFormat(parsed), Stopwatch.GetElapsedTime(start).TotalSeconds);

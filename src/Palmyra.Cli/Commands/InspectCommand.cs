@@ -19,7 +19,7 @@ internal static class InspectCommand
         };
         CommandOption.RequireText(model);
         var list = CommandOption.Flag("--list", "List the presets, or with MODEL its tensors.");
-        var memory = CommandOption.Flag("--memory", "Show what running it takes: weights in each format, loading, cache and working rows.");
+        var memory = CommandOption.Flag("--memory", "Show what running it takes, here and on a GPU: weights in each format, loading, cache, working rows, and the card to hold them.");
         var json = CommandOption.Json();
         var options = new ModelOptions();
         var command = new Command("inspect", "Show a model's hyper-parameters, parameter count, memory and FLOPs a token.")

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using Palmyra.Backends;
 using Palmyra.Checkpoints;
@@ -26,7 +27,7 @@ internal static class QuantizeCommand
         var text = CommandOption.Value<string?>("--text", "Score this text before and after: the perplexities say what the smaller numbers cost.", "FILE");
         var overwrite = CommandOption.Flag("--overwrite", "Replace a model that OUT holds.");
         var json = CommandOption.Json("Write JSON, with the error of every matrix.");
-        var options = new ModelOptions();
+        var options = new ModelOptions(exact: true);
         var command = new Command("quantize", "Write a copy of a model in 8-bit or 4-bit integers, which opens without conversion.")
         {
             folder, destination, dtype, text, overwrite, json,
@@ -86,7 +87,10 @@ internal static class QuantizeCommand
             return null;
         }
 
-        using LanguageModel model = options.Open(parsed, folder, cancellation);
+        // A text has a byte a token at least.
+        long most = Encoding.UTF8.GetByteCount(words);
+        using LanguageModel model = options.Open(
+            parsed, folder, config => ModelUse.OfWindows(most, config.ContextLength) with { Tokenizes = true }, cancellation);
         int[] tokens = model.Tokenizer.Encode(words);
         tokens.Within(model.Config.VocabularySize, "The text");
         if (tokens.Length < 2)

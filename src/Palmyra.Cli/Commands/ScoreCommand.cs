@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text;
 using Palmyra.Evaluation.Scoring;
 using Palmyra.Tokenization;
 
@@ -37,11 +38,18 @@ internal static class ScoreCommand
 
             bool hasIds = sources is ["--ids"] or ["--ids-file"];
             string? words = hasIds ? null : TextInput.One(parsed.GetValue(text), parsed.GetValue(file), "a text to score");
-            using LanguageModel model = options.Open(parsed, cancellation);
-            GptTokenizer? tokenizer = !hasIds || (!parsed.GetValue(summary) && model.HasTokenizer) ? model.Tokenizer : null;
-            int[] tokens = parsed.GetValue(ids) is string list ? IdList.Parse(list, "--ids")
+            int[]? given = parsed.GetValue(ids) is string list ? IdList.Parse(list, "--ids")
                 : parsed.GetValue(idsFile) is string path ? IdList.ReadPacked(path)
-                : tokenizer!.Encode(words!);
+                : null;
+
+            // A text has a byte a token at least.
+            long most = given?.Length ?? Encoding.UTF8.GetByteCount(words!);
+            using LanguageModel model = options.Open(
+                parsed,
+                config => ModelUse.OfWindows(most, parsed.GetValue(window) ?? config.ContextLength) with { Tokenizes = !hasIds },
+                cancellation);
+            GptTokenizer? tokenizer = !hasIds || (!parsed.GetValue(summary) && model.HasTokenizer) ? model.Tokenizer : null;
+            int[] tokens = given ?? tokenizer!.Encode(words!);
             tokens.Within(model.Config.VocabularySize, hasIds ? sources[0] : "The text");
             if (tokens.Length < 2)
             {
@@ -64,7 +72,7 @@ internal static class ScoreCommand
             var result = new ScoredText(tokens.Length, scores, size, step);
             if (parsed.GetValue(json))
             {
-                result.WriteJson(parsed.GetValue(summary) ? null : tokenizer, !parsed.GetValue(summary));
+                result.WriteJson(model.Backend.Description, parsed.GetValue(summary) ? null : tokenizer, !parsed.GetValue(summary));
             }
             else
             {
@@ -110,9 +118,10 @@ internal static class ScoreCommand
 
         private static string Digits(double value) => value.ToString("F5", CultureInfo.InvariantCulture);
 
-        public void WriteJson(GptTokenizer? tokenizer, bool withTokens) => Terminal.Json(writer =>
+        public void WriteJson(string backend, GptTokenizer? tokenizer, bool withTokens) => Terminal.Json(writer =>
         {
             writer.WriteStartObject();
+            writer.WriteString("backend", backend);
             writer.WriteNumber("tokens", Tokens);
             writer.WriteNumber("scored", Scores.Count);
             writer.WriteNumber("window", Window);

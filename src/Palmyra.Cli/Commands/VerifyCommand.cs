@@ -68,7 +68,7 @@ internal static class VerifyCommand
 
         foreach (string folder in folders.SelectMany(Expand))
         {
-            using LanguageModel model = options.Open(parsed, modelFolder ?? folder, cancellation);
+            using LanguageModel model = options.Open(parsed, modelFolder ?? folder, _ => new ModelUse(), cancellation);
             VerificationReport report = Verification.Run(model.Transformer, folder, model.HasTokenizer ? model.Tokenizer : null, cancellation);
             Write(report, model.Backend.Description, json);
             yield return report;

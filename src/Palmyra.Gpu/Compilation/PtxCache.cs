@@ -41,7 +41,7 @@ public sealed class PtxCache(string folder)
         return home.Length == 0 ? null : new PtxCache(Path.Combine(home, "palmyra", "ptx"));
     }
 
-    /// <summary>Why the folder is neither read nor written, a sentence; null if it is, or will be made when there is something to write.</summary>
+    /// <summary>Why the folder is neither read nor written, a sentence; null if it is read, or not there (<see cref="WhyNoneIsAdded"/>).</summary>
     public string? Problem
     {
         get
@@ -61,8 +61,9 @@ public sealed class PtxCache(string folder)
 
                 if (!OperatingSystem.IsWindows() && (there.UnixFileMode & Others) != 0)
                 {
-                    return $"The folder of compiled kernels, {Folder}, is open to other users, who could choose what the GPU runs: remove it, "
-                        + "or make it its owner's alone (chmod 700).";
+                    // Closing it would make whatever others put there trusted.
+                    return $"The folder of compiled kernels, {Folder}, is open to other users, who could choose what the GPU runs: remove it "
+                        + "with what it holds; where it comes back open, its file system keeps no rights, and kernels cannot be kept there.";
                 }
 
                 // Another user's cannot be listed.
@@ -73,6 +74,28 @@ public sealed class PtxCache(string folder)
             {
                 return $"The folder of compiled kernels, {Folder}, cannot be looked at: {failure.Message}";
             }
+        }
+    }
+
+    /// <summary>Why a kernel could not be kept now, a sentence; null if one could. Makes the folder if it is not there, and tries.</summary>
+    public string? WhyNoneIsAdded()
+    {
+        try
+        {
+            MakeFolder();
+            if (Problem is string problem)
+            {
+                return problem;
+            }
+
+            string tried = Path.Combine(Folder, Path.GetRandomFileName() + Unfinished);
+            File.WriteAllBytes(tried, []);
+            File.Delete(tried);
+            return null;
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            return Problem ?? $"The folder of compiled kernels, {Folder}, cannot be written: {failure.Message}";
         }
     }
 

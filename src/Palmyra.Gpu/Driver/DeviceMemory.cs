@@ -9,8 +9,11 @@ namespace Palmyra.Gpu.Driver;
 /// </remarks>
 /// <param name="driver">Where slabs come from; it outlives this object.</param>
 /// <param name="slabBytes">Bytes of a slab; 64 MiB by default.</param>
-public sealed class DeviceMemory(IGpuDriver driver, long slabBytes = 64L << 20) : IDisposable
+public sealed class DeviceMemory(IGpuDriver driver, long slabBytes = DeviceMemory.SlabBytes) : IDisposable
 {
+    /// <summary>Bytes of a slab unless stated.</summary>
+    public const long SlabBytes = 64L << 20;
+
     /// <summary>Pieces begin at multiples of it, as <see cref="IGpuDriver.Allocate"/>'s do.</summary>
     public const int Alignment = 256;
 
@@ -30,25 +33,26 @@ public sealed class DeviceMemory(IGpuDriver driver, long slabBytes = 64L << 20) 
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(bytes);
         ObjectDisposedException.ThrowIf(_disposed, this);
-        long size = (bytes + Alignment - 1) / Alignment * Alignment;
-        bool own = size > slabBytes / 2;
-        if (!own)
+        long size = Aligned(bytes);
+        Slab slab = Cut(_slabs, size, slabBytes, driver.Allocate, out nint offset);
+        return new DevicePiece(this, slab, offset, bytes, size);
+    }
+
+    /// <summary>What pieces take when they are cut in turn and none is given back: <see cref="ReservedBytes"/> without a device.</summary>
+    /// <param name="pieces">Their bytes.</param>
+    public static long ReservedFor(IEnumerable<long> pieces)
+    {
+        var slabs = new List<Slab>();
+        foreach (long bytes in pieces)
         {
-            foreach (Slab slab in _slabs)
-            {
-                if (!slab.Own && slab.TryCut(size, out nint offset))
-                {
-                    return new DevicePiece(this, slab, offset, bytes, size);
-                }
-            }
+            Cut(slabs, Aligned(bytes), SlabBytes, _ => 0, out _);
         }
 
-        long whole = own ? size : Math.Max(Alignment, slabBytes);
-        var fresh = new Slab(driver.Allocate(whole), whole, own);
-        _slabs.Add(fresh);
-        fresh.TryCut(size, out nint first);
-        return new DevicePiece(this, fresh, first, bytes, size);
+        return slabs.Sum(slab => slab.Bytes);
     }
+
+    /// <summary>Bytes of a piece, rounded up to the alignment.</summary>
+    internal static long Aligned(long bytes) => (bytes + Alignment - 1) / Alignment * Alignment;
 
     /// <summary>Gives all slabs back, and with them every piece.</summary>
     public void Dispose()
@@ -78,6 +82,27 @@ public sealed class DeviceMemory(IGpuDriver driver, long slabBytes = 64L << 20) 
             _slabs.Remove(slab);
             driver.Free(slab.Address);
         }
+    }
+
+    private static Slab Cut(List<Slab> slabs, long size, long slabBytes, Func<long, nint> allocate, out nint offset)
+    {
+        bool own = size > slabBytes / 2;
+        if (!own)
+        {
+            foreach (Slab slab in slabs)
+            {
+                if (!slab.Own && slab.TryCut(size, out offset))
+                {
+                    return slab;
+                }
+            }
+        }
+
+        long whole = own ? size : Math.Max(Alignment, slabBytes);
+        var fresh = new Slab(allocate(whole), whole, own);
+        slabs.Add(fresh);
+        fresh.TryCut(size, out offset);
+        return fresh;
     }
 
     /// <summary>One allocation of the driver, and what of it is free.</summary>

@@ -35,13 +35,15 @@ public sealed class GpuDevices
 
     /// <summary>The GPU of a number, or the first that can be used.</summary>
     /// <param name="index">As <see cref="FoundGpu.Index"/> has it; null for the first that can be used.</param>
-    /// <param name="problem">Why it cannot be used, and which can, a sentence; null if it can.</param>
+    /// <param name="problem">Why it cannot be used, and which can or why none can, in sentences; null if it can.</param>
     public GpuDevice? Choose(int? index, out string? problem)
     {
         problem = null;
         if (FirstUsable is null)
         {
-            problem = WhyNone;
+            // Where there are GPUs, one that is asked for by a number nobody has is not one of those the reasons are about.
+            bool absent = index is not null && Found.Count > 0 && Found.All(one => one.Index != index);
+            problem = absent ? $"There is no GPU {index}. {WhyNone}" : WhyNone;
             return null;
         }
 

@@ -110,10 +110,17 @@ internal sealed class StepDriver(IGpuDriver driver, bool graphs) : IGpuDriver
     /// <inheritdoc/>
     public void Free(nint address)
     {
-        Before?.Invoke();
-        Flush();
-        driver.Free(address);
-        Forget(_steps.Count);
+        try
+        {
+            Before?.Invoke();
+            Flush();
+        }
+        finally
+        {
+            // What waited may fail; the memory is given back all the same.
+            driver.Free(address);
+            Forget(_steps.Count);
+        }
     }
 
     /// <inheritdoc/>

@@ -3,7 +3,10 @@ using ILGPU;
 namespace Palmyra.Gpu.Kernels;
 
 /// <summary>The square of y that a block of <see cref="TiledLinear"/> makes, and a thread's sums of it, all in registers.</summary>
-/// <remarks>A thread's rows lie <see cref="Threads"/> apart, and so do its outputs.</remarks>
+/// <remarks>
+/// A thread's rows lie <see cref="Threads"/> apart, and so do its outputs. Threads² = 2·Side, a quarter of the rows times the eight pieces that a row of
+/// <see cref="TiledLinear.Step"/> = 32 inputs has: so each thread copies four pieces of x and four of w.
+/// </remarks>
 /// <typeparam name="T">The type itself.</typeparam>
 internal interface IFloatTile<T>
     where T : struct, IFloatTile<T>
@@ -11,7 +14,7 @@ internal interface IFloatTile<T>
     /// <summary>Rows, and outputs, of the block.</summary>
     static abstract int Side { get; }
 
-    /// <summary>Threads along either side; a multiple of eight.</summary>
+    /// <summary>Threads along either side; a multiple of eight whose square is twice <see cref="Side"/>.</summary>
     static abstract int Threads { get; }
 
     /// <summary>sums + inputs·weights over a piece of four inputs, in order.</summary>

@@ -4,7 +4,8 @@ namespace Palmyra.Gpu.Kernels;
 
 // Gemv with what comes before and after it in a decoded step: the norm that makes its inputs, for 1 to 4 rows, and what becomes of queries, keys
 // and values, for as many as Gemv takes. One launch in place of up to four. All numbers, in every tensor and cache page, are those of the separate kernels to
-// the bit: sums, norm, turning and rounding are their own functions, in their order of additions.
+// the bit: sums, norm, turning and rounding are their own functions, in their order of additions. (An assembler may still join multiplications and
+// additions in one kernel and not in the other: turning, a·b − c·d, has two ways. README.md, "Unmeasured".)
 //
 // Teams. `team` threads make four outputs of all rows, as a block of Gemv's does with as many; a block has one team, or, where it norms, four, so
 // that four teams share the work of norming. The blocks that norm are about as many as run at once, and go through the outputs in rounds:
@@ -29,7 +30,8 @@ namespace Palmyra.Gpu.Kernels;
 // path of 128 bytes, for a row of GPT-J-6B, before the first weight: less than a launch and a kernel of its own for one row, and it grows with
 // the rows, which a kernel of its own norms side by side. So up to four; where between one and four it stops to pay is to be measured.
 // Registers: sums and weights as in Gemv. 512 threads leave 128 a thread; four rows of Q4, with 16 sums, 16 of the step so far, 16 words and 32
-// floats of weights, 8 of inputs and addresses, come near it. None of this is measured.
+// floats of weights, 8 of inputs and addresses, come near it. Two blocks of 512 need 64 or fewer: the grid asks the loaded kernel, and is one block
+// a multiprocessor where it takes more. None of this is measured.
 internal static class FusedGemv
 {
     /// <summary>Rows that are normed in place, at most.</summary>
@@ -40,6 +42,9 @@ internal static class FusedGemv
 
     /// <summary>Threads that blocks which norm have on a multiprocessor, as far as registers and shared memory let them.</summary>
     public const int ResidentThreads = 1024;
+
+    /// <summary>Registers of a multiprocessor, from compute capability 8.0 on.</summary>
+    public const int MultiprocessorRegisters = 65536;
 
     /// <summary>Shared memory that a block declares itself, with what the device takes for its own ends, at most.</summary>
     public const int StaticBytes = 4096;

@@ -8,7 +8,7 @@ namespace Palmyra.Gpu.Kernels;
 // weights, a step being 16 bytes of a row (of F32 two loads of 16 bytes side by side), so a warp's loads lie in a run and every weight is read
 // from memory once, whatever the number of rows. What is intended, and not measured: that the assembler moves a step's four loads before their
 // first use, that a multiprocessor so has enough bytes in flight to keep the memory busy, and that the inputs, of which four outputs share each
-// load, come from the nearest cache.
+// load, come from the nearest cache; many rows of many inputs are more than it holds (GemmPlan.MostGemvRows counts what that costs).
 // Sums are 32-bit floats: each thread over its steps in order (in Q8 and Q4 a step's products are added before they meet its scale), then a
 // butterfly over lanes, then warps in order.
 // Tails: rows of x and of w end in zeros up to eight; steps of Q8 and Q4, or what of them reaches beyond x's row, are left out. Outputs and rows
@@ -18,6 +18,10 @@ internal static class Gemv
 {
     /// <summary>Outputs of a block.</summary>
     public const int Outputs = 4;
+
+    /// <summary>Threads of a block: enough that each has a few steps, no more, since small matrices would leave them idle.</summary>
+    /// <param name="steps">Steps of a row of weights.</param>
+    public static int ThreadsFor(int steps) => steps >= 256 ? 128 : steps >= 64 ? 64 : 32;
 
     /// <summary>The kernel.</summary>
     /// <param name="y">Results.</param>

@@ -1,3 +1,4 @@
+using System.Numerics;
 using ILGPU;
 
 namespace Palmyra.Gpu.Kernels;
@@ -29,6 +30,20 @@ internal static class Ranking
 
     /// <summary>Keys a block merges, at most.</summary>
     public const int MostKeys = 4096;
+
+    /// <summary>What scratch memory holds: sums, then lists of keys, then merged lists.</summary>
+    /// <param name="rows">Rows of logits.</param>
+    /// <param name="vocabulary">Logits of a row.</param>
+    /// <param name="wanted">Logits to find.</param>
+    public static (long SumFloats, long ListKeys, long Bytes) Room(int rows, int vocabulary, int wanted)
+    {
+        int kept = (int)BitOperations.RoundUpToPowerOf2((uint)wanted);
+        int parts = GemmPlan.Ceiling(vocabulary, Part);
+        long sums = 2L * rows * parts;
+        long lists = (long)rows * parts * kept;
+        long merged = (long)rows * GemmPlan.Ceiling(parts, MostKeys / kept) * kept;
+        return (sums, lists, (sums * sizeof(float)) + ((lists + merged) * sizeof(ulong)));
+    }
 
     /// <summary>The largest of a part: a block for a row and a part of it.</summary>
     /// <param name="lists">[row][part][kept] receives keys.</param>

@@ -20,7 +20,8 @@ namespace Palmyra.Gpu.Kernels;
 // Sums: of a piece a thread takes four inputs of each of its rows and outputs, so a large tile has 16 loads of 16 bytes for 256 multiply-adds,
 // a small one 8 for 64. By count the multiprocessor's 128 bytes a cycle of shared memory keep up with its 128 multiply-adds in the former and
 // with half of them in the latter: hence IsLarge.
-// Additions: every output is one chain over the inputs in order, so its bits depend neither on the tile nor on the other rows.
+// Additions: every output is one chain over the inputs in order, so its bits depend on no other row, nor on the tile where NVIDIA's assembler
+// makes the same of a multiplication and an addition in both kernels: one instruction, rounded once, or two. That is unmeasured.
 // Tails: rows and outputs beyond the last and pieces beyond the last input are copied as zeros, without reading (source size 0), and their
 // sums are not written; rows of x and w end in zeros up to a piece of eight numbers.
 // Bytes: w is read rows/Side times, x outputs/Side times; blocks of one stretch of w are neighbours, so w comes from memory once and the rest
@@ -34,13 +35,13 @@ internal static class TiledLinear
     private const int Pieces = Step / 4;
     private const int RowBytes = Step * sizeof(float);
 
-    /// <summary>Whether a product gets large tiles.</summary>
+    /// <summary>Whether a product gets large tiles: whether the multiprocessors are through with them no later than with small ones.</summary>
     /// <remarks>
-    /// A small tile's loads from shared memory let a multiprocessor do half of what it could. So large tiles are better as soon as they give work to
-    /// half of the multiprocessors. Counted, not measured; either way the bits are the same.
+    /// A large tile is sixteen small ones, empty rows and outputs included, but a small tile's loads from shared memory let a multiprocessor do half
+    /// of what it could: eight small tiles take as long as a large one. Counted, not measured.
     /// </remarks>
     public static bool IsLarge(int rows, int outputs, int multiprocessors) =>
-        2L * GemmPlan.Ceiling(rows, LargeFloatTile.Side) * GemmPlan.Ceiling(outputs, LargeFloatTile.Side) >= multiprocessors;
+        8 * Turns<LargeFloatTile>(rows, outputs, multiprocessors) <= Turns<SmallFloatTile>(rows, outputs, multiprocessors);
 
     /// <summary>Bytes of dynamic shared memory a block takes.</summary>
     public static int SharedBytes<TTile>()
@@ -140,6 +141,14 @@ internal static class TiledLinear
                 at += (long)(TTile.Threads * TTile.Threads / TTile.Side) * stride;
             }
         }
+    }
+
+    // Tiles that the multiprocessor with the most of them has.
+    private static long Turns<TTile>(int rows, int outputs, int multiprocessors)
+        where TTile : struct, IFloatTile<TTile>
+    {
+        long tiles = (long)GemmPlan.Ceiling(rows, TTile.Side) * GemmPlan.Ceiling(outputs, TTile.Side);
+        return (tiles + multiprocessors - 1) / multiprocessors;
     }
 
     // Starts copying four pieces of 16 bytes; those of rows from the last on become zeros.

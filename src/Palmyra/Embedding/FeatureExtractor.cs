@@ -11,6 +11,9 @@ namespace Palmyra.Embedding;
 /// </remarks>
 public sealed class FeatureExtractor : IDisposable
 {
+    /// <summary>Tokens that run together unless stated.</summary>
+    public const int DefaultRowBudget = 1024;
+
     private readonly Transformer _model;
     private readonly Workspace _rows;
     private readonly int _rowBudget;
@@ -18,7 +21,7 @@ public sealed class FeatureExtractor : IDisposable
     /// <summary>Makes an extractor for a model; it owns its working memory, not the model.</summary>
     /// <param name="model">The model.</param>
     /// <param name="rowBudget">Tokens that run together; a longer text runs by itself.</param>
-    public FeatureExtractor(Transformer model, int rowBudget = 1024)
+    public FeatureExtractor(Transformer model, int rowBudget = DefaultRowBudget)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(rowBudget);
         _model = model;

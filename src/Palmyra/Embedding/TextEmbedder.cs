@@ -11,7 +11,7 @@ public sealed class TextEmbedder : IDisposable
     /// <summary>Makes an embedder for a model; it owns its working memory, not the model.</summary>
     /// <param name="model">The model.</param>
     /// <param name="rowBudget">Tokens that run together; a longer text runs by itself.</param>
-    public TextEmbedder(Transformer model, int rowBudget = 1024)
+    public TextEmbedder(Transformer model, int rowBudget = FeatureExtractor.DefaultRowBudget)
     {
         _extractor = new FeatureExtractor(model, rowBudget);
         _width = model.Config.Width;

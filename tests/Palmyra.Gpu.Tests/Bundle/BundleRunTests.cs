@@ -88,9 +88,10 @@ public sealed class BundleRunTests : IDisposable
     {
         (int code, string[] lines, JsonElement[] rows) = Run(Few, "--interpreter", "--speed");
         Assert.True(code == 0, string.Join('\n', lines));
-        Assert.Equal(["device", "copy", "gemv", "gemm", "attention", "top", "model"], Parts(rows));
-        Assert.Equal((5, 4, 6, 4, 9), (Of(rows, "gemv"), Of(rows, "gemm"), Of(rows, "attention"), Of(rows, "top"), Of(rows, "model")));
+        Assert.Equal(["device", "copy", "gemv", "few", "gemm", "attention", "top", "model"], Parts(rows));
+        Assert.Equal((5, 12, 4, 6, 4, 9), (Of(rows, "gemv"), Of(rows, "few"), Of(rows, "gemm"), Of(rows, "attention"), Of(rows, "top"), Of(rows, "model")));
         Assert.All(rows.Skip(1), row => Assert.Equal(2, row.GetProperty("values").GetArrayLength()));
+        Assert.All(rows.Where(row => Text(row, "part") == "few"), row => Assert.True(row.GetProperty("agrees").GetBoolean()));
         Assert.All(
             rows.Where(row => Text(row, "name").Contains("decode")),
             row => Assert.True(Fact(row, "launches a token") + Fact(row, "replays a token") > 0));

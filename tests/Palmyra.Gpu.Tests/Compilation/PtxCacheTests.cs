@@ -180,7 +180,10 @@ public sealed class PtxCacheTests : IDisposable
         second.Compile(Kernels.Saxpy, 128);
         Assert.Equal((2, 1), (second.Compiled, Directory.GetFiles(_folder).Length));
         var cache = new PtxCache(_folder);
-        Assert.Contains($"{_folder}, is open to other users", cache.Problem, StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"The folder of compiled kernels, {_folder}, is open to other users, who could choose what the GPU runs: remove it with what it holds;",
+            cache.Problem,
+            StringComparison.Ordinal);
         Assert.Equal((0, 0), cache.Size());
     }
 
@@ -197,6 +200,52 @@ public sealed class PtxCacheTests : IDisposable
         Assert.Equal((2, Directory.GetFiles(_folder).Sum(file => new FileInfo(file).Length)), cache.Size());
         string file = Directory.GetFiles(_folder)[0];
         Assert.Equal($"The folder of compiled kernels, {file}, is a file.", new PtxCache(file).Problem);
+    }
+
+    [Fact]
+    public void Whether_a_kernel_can_be_kept_is_tried()
+    {
+        var cache = new PtxCache(_folder);
+        Assert.Null(cache.WhyNoneIsAdded());
+        Assert.Empty(Directory.GetFiles(_folder));
+        Assert.Null(cache.Problem);
+
+        // A folder below a file cannot be made, by nobody.
+        string file = Path.Combine(_folder, "file");
+        File.WriteAllText(file, "1");
+        string below = Path.Combine(file, "ptx");
+        Assert.StartsWith($"The folder of compiled kernels, {below}, cannot be written: ", new PtxCache(below).WhyNoneIsAdded(), StringComparison.Ordinal);
+        Assert.Equal($"The folder of compiled kernels, {file}, is a file.", new PtxCache(file).WhyNoneIsAdded());
+    }
+
+    [SkippableFact]
+    public void A_folder_that_can_only_be_read_is_read()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return;
+        }
+
+        Skip.If(Environment.IsPrivilegedProcess, "root may write every folder");
+        using (KernelCompiler first = Compiler())
+        {
+            first.Compile(Kernels.Saxpy, 256);
+        }
+
+        var cache = new PtxCache(_folder);
+        File.SetUnixFileMode(_folder, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        try
+        {
+            using KernelCompiler second = Compiler();
+            second.Compile(Kernels.Saxpy, 256);
+            Assert.Equal(0, second.Compiled);
+            Assert.Null(cache.Problem);
+            Assert.Contains("cannot be written: ", cache.WhyNoneIsAdded(), StringComparison.Ordinal);
+        }
+        finally
+        {
+            File.SetUnixFileMode(_folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
     }
 
     [SkippableFact]

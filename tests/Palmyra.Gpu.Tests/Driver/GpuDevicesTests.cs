@@ -55,11 +55,18 @@ public sealed class GpuDevicesTests : IDisposable
         Assert.Equal($"{devices.Found[0].Refusal![..^1]}; GPU 1 (Fake A100) can be used.", problem);
         Assert.StartsWith("GPU 0 (Fake V100) has compute capability 7.0; at least 8.0", problem, StringComparison.Ordinal);
 
-        // Where none can be used the number does not matter.
+        // Where none can be used, that and the number are said; without any GPU there is none of that number either.
         _cuda.Devices = [("Fake V100", 7, 0)];
         devices = GpuDevices.Find(_cuda.Open());
         Assert.Null(devices.Choose(5, out problem));
+        Assert.Equal($"There is no GPU 5. {devices.WhyNone}", problem);
+        Assert.Null(devices.Choose(0, out problem));
         Assert.Equal(devices.WhyNone, problem);
+        Assert.Null(devices.Choose(null, out problem));
+        Assert.Equal(devices.WhyNone, problem);
+        _cuda.Devices = [];
+        Assert.Null(GpuDevices.Find(_cuda.Open()).Choose(5, out problem));
+        Assert.Equal("The NVIDIA driver reports no GPU.", problem);
     }
 
     [Theory]

@@ -68,6 +68,20 @@ public sealed class GemmProductTests(ITestOutputHelper output)
         }
     }
 
+    // 33 steps for eight blocks: five each, and the last has none.
+    [Theory]
+    [InlineData(MatrixFormat.BF16)]
+    [InlineData(MatrixFormat.Q4)]
+    public void A_block_may_have_no_step_left(MatrixFormat format)
+    {
+        foreach (int size in (ReadOnlySpan<int>)[16, 64])
+        {
+            using var run = new GemmRun { Shape = new GemmShape(format, 9, 24, 1056, GemmPrecision.Rounded), TileRows = size, Splits = 8 };
+            Assert.InRange(run.Error(), 0, 1);
+            Assert.True(run.IsSurroundingKept);
+        }
+    }
+
     [Theory]
     [InlineData(Activation.None)]
     [InlineData(Activation.GeluTanh)]

@@ -88,7 +88,11 @@ public sealed class TiledLinearTests : IDisposable
     [InlineData(512, 768, false)]
     [InlineData(512, 2304, true)]
     [InlineData(64, 50257, true)]
-    public void Large_tiles_are_for_what_gives_them_to_half_of_the_multiprocessors(int rows, int outputs, bool large) =>
+    [InlineData(17, 16384, false)]
+    [InlineData(32, 50257, false)]
+    [InlineData(128, 4096, false)]
+    [InlineData(128, 16384, true)]
+    public void Large_tiles_are_for_what_they_are_through_with_first(int rows, int outputs, bool large) =>
         Assert.Equal(large, TiledLinear.IsLarge(rows, outputs, 132));
 
     [Fact]
@@ -115,6 +119,9 @@ public sealed class TiledLinearTests : IDisposable
         {
             PtxText text = PtxText.Read(_compiler.Compile(TiledLinear.LinearTiles<TTile>, TTile.Threads * TTile.Threads).Text);
             Assert.Equal((0, 0, true), (text.LocalBytes, text.SharedBytes, text.UsesDynamicShared));
+
+            // What the kernel's copying relies on.
+            Assert.Equal((2 * TTile.Side, 0, 32), (TTile.Threads * TTile.Threads, TTile.Threads % 8, TiledLinear.Step));
 
             // Of a multiprocessor's 164 KB (compute capability 8.0); that of 8.6 gives a block 99.
             Assert.InRange(TiledLinear.SharedBytes<TTile>(), 1, 99 << 10);

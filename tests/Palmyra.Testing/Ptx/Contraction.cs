@@ -6,7 +6,7 @@ namespace Palmyra.Testing.Ptx;
 /// <summary>
 /// Joins products and sums as NVIDIA's assembler may: "mul/add sequences with no rounding modifiers may be optimized to use fused-multiply-add
 /// instructions" (PTX manual, add, sub and mul). What it does in truth is its own affair; this joins all that stand in one block, one rounding
-/// less for each, so that a kernel whose numbers hold with and without holds with any choice between.
+/// less for each, and of two products the first.
 /// </summary>
 internal static partial class Contraction
 {

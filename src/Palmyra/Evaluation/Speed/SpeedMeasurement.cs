@@ -6,8 +6,9 @@ namespace Palmyra.Evaluation.Speed;
 
 /// <summary>Times prefill and decode of one sequence in turn with the limits of what runs them, so that drift of a shared machine meets both.</summary>
 /// <remarks>
-/// Only the model is timed: tokens are fixed, nothing is sampled; logits are read back as a sampler would. A round's decode and prefill are one
-/// pass each, in a fixed order, its limits the best of several passes: shares of them err on the low side.
+/// Only the model is timed: tokens are fixed and nothing is sampled. Every step ends with all logits of its last token read back, as a choice among
+/// all of them needs; <see cref="Generation.Generator"/> reads only what decides where it can (<see cref="IBackend.Top"/>), which is less. A round's
+/// decode and prefill are one pass each, in a fixed order, its limits the best of several passes: shares of them err on the low side.
 /// </remarks>
 public sealed class SpeedMeasurement : IDisposable
 {
