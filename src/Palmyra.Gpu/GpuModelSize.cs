@@ -1,5 +1,6 @@
 using System.Globalization;
 using Palmyra.Backends;
+using Palmyra.Generation;
 using Palmyra.Gpu.Driver;
 using Palmyra.Gpu.Kernels;
 using Palmyra.Models;
@@ -24,16 +25,10 @@ public sealed class GpuModelSize(
     /// <summary>No GPU has more multiprocessors today, and working memory only grows with them.</summary>
     public const int MostMultiprocessors = 192;
 
-    /// <summary>Rows of a step of <see cref="Generation.Generator"/>, by default.</summary>
-    public const int StepRows = 512;
-
-    // Logits that sampling asks for at once, at most: keys of a part.
-    private const int MostTop = Ranking.Part;
-
     private readonly WeightMap _map = new(config);
 
-    /// <summary>Tokens of the largest step: <see cref="StepRows"/>, or the context.</summary>
-    public int Rows => Math.Min(StepRows, config.ContextLength);
+    /// <summary>Tokens of the largest step: <see cref="Generator.DefaultRowBudget"/>, or the context.</summary>
+    public int Rows => Math.Min(Generator.DefaultRowBudget, config.ContextLength);
 
     /// <summary>Bytes of all weights.</summary>
     /// <param name="format">How matrices are stored, by <see cref="StorageFormat"/>; null for the checkpoint's own.</param>
@@ -91,14 +86,14 @@ public sealed class GpuModelSize(
             GpuKvCache.BytesOf(1, config.Heads, config.HeadDim, pages, GpuBatch.ScratchPageSize, CacheFormat.F32),
 
             // The largest logits, results of all sizes and lists; scoring's logits.
-            2 * Tensor(1, 3 * MostTop), Ranking.Room(1, vocabulary, Math.Min(MostTop, vocabulary)).Bytes,
+            2 * Tensor(1, 3 * IBackend.MostTop), Ranking.Room(1, vocabulary, Math.Min(IBackend.MostTop, vocabulary)).Bytes,
             Enumerable.Range(1, Math.Min(GpuBackend.ScoreRows, rows)).Max(each => GpuBackend.ScoreBytes(each, vocabulary, GpuBackend.UsualLogits)),
             .. Products(rows, format),
         ];
         return pieces.Sum(DeviceMemory.Aligned);
     }
 
-    /// <summary>Bytes for one sequence of so many tokens, run in steps of <see cref="StepRows"/>.</summary>
+    /// <summary>Bytes for one sequence of so many tokens, run in steps of <see cref="Rows"/>.</summary>
     public long TotalBytes(int tokens, MatrixFormat? format, CacheFormat cache) =>
         WeightBytes(format) + CacheBytes(tokens, cache) + WorkingBytes(Rows, format);
 

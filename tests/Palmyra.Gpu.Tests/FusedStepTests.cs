@@ -165,6 +165,28 @@ public sealed class FusedStepTests
     }
 
     [Fact]
+    public void Blocks_that_norm_are_as_many_as_registers_leave_room_for()
+    {
+        // Teams of 128: blocks of 512 threads, of which 65,536 registers hold two at 64 a thread, and one at 65. Each block reads all that is normed.
+        var device = new GpuDevice(0, "One multiprocessor", 9, 0, 8L << 30, 1, 232448, 13000);
+        (long Read, float[] Memory) Run(int registers)
+        {
+            var driver = new PtxDriver(device) { Registers = registers };
+            using GpuBackend gpu = InterpretedGpu.Create(driver);
+            (float[] memory, _) = new FusedShape(MatrixFormat.BF16, CacheFormat.F16, 1, 2060, Heads: 4, HeadDim: 20, Dims: 12).Run(gpu);
+            return (driver.Statistics.Values.Where(kernel => kernel.Kernel.Contains("NormedInputs", StringComparison.Ordinal)).Sum(kernel => kernel.GlobalBytesRead), memory);
+        }
+
+        (long two, float[] expected) = Run(64);
+        (long one, float[] actual) = Run(65);
+        Assert.Equal(Bits(expected), Bits(actual));
+        Assert.Equal(Run(0).Read, two);
+
+        // Two launches, each with a block less: source three times, gain and bias once.
+        Assert.InRange(two - one, 2 * 5 * 2060 * sizeof(float), 2 * 5 * (2060 + 8) * sizeof(float));
+    }
+
+    [Fact]
     public void Rows_that_do_not_fit_shared_memory_are_normed_apart()
     {
         // A device of 99 KB a block: 3,000 columns of F32 take 12 KB a row, and two blocks must find room.

@@ -1,4 +1,5 @@
 using Palmyra.Backends;
+using Palmyra.Generation;
 using Palmyra.Gpu.Driver;
 using Palmyra.Gpu.Kernels;
 using Palmyra.Models;
@@ -152,11 +153,11 @@ public sealed class GpuModelSizeTests(ITestOutputHelper output)
     {
         ModelConfig config = ModelPresets.Find(preset)!.Runnable!;
         var size = new GpuModelSize(config);
-        long most = size.PieceBytes(GpuModelSize.StepRows, format);
+        long most = size.PieceBytes(Generator.DefaultRowBudget, format);
         Assert.All(new[] { 1, 8, 9, 16, 17, 64, 65, 128, 256, 511 }, rows => Assert.InRange(size.PieceBytes(rows, format), 1, most));
 
         // GPT-J's steps of 256 rows are split, of 512 not.
-        int[] counts = [.. Enumerable.Range(9, GpuModelSize.StepRows - 8)];
+        int[] counts = [.. Enumerable.Range(9, Generator.DefaultRowBudget - 8)];
         GemmPlan[] plans = [.. counts.Select(rows => GemmPlan.For(
             new GemmShape(format, rows, config.Width, config.HiddenWidth, GemmPrecision.Exact), GpuModelSize.MostMultiprocessors))];
         long others = plans.Max(plan => plan.SumsBytes);

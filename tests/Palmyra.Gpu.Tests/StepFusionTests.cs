@@ -102,6 +102,15 @@ public sealed class StepFusionTests
             stand.X = stand.Gpu.Allocate(3, Stand.Width);
             stand.Project();
         }),
+        ["scoring of the norm, its input given back"] = (4, stand =>
+        {
+            // The targets are there already, so that no copy comes between; scratch memory of the logits is new and may be where the input was.
+            stand.Gpu.GatherRows(stand.Other, stand.X, [2, 1, 0]);
+            stand.Norm();
+            stand.X.Dispose();
+            stand.X = stand.Other;
+            stand.Score();
+        }),
         ["weights given back after the product"] = (1, stand => { stand.Norm(); stand.Project(); stand.Weights.Dispose(); stand.Turn(); stand.Store(); }),
         ["the product's output given back and its memory taken"] = (2, stand =>
         {
@@ -176,6 +185,20 @@ public sealed class StepFusionTests
     }
 
     [Fact]
+    public void Memory_goes_back_to_the_device_though_what_is_sent_before_fails()
+    {
+        using var stand = new Stand(fused: true);
+
+        // More than half a slab: memory of its own.
+        Tensor large = stand.Gpu.Allocate(600_000, Stand.Width);
+        stand.Norm();
+        int before = stand.Driver.Interpreter.Allocations;
+        stand.Driver.Refuse = "Launch";
+        Assert.Equal("Launch was refused.", Assert.Throws<BackendException>(large.Dispose).Message);
+        Assert.Equal(before - 1, stand.Driver.Interpreter.Allocations);
+    }
+
+    [Fact]
     public void What_nobody_reads_is_given_up_with_the_backend()
     {
         var stand = new Stand(fused: true);
@@ -212,6 +235,7 @@ public sealed class StepFusionTests
             (Gain, _bias) = (Filled(1, Width, 3), Filled(1, Width, 4));
             (X, Normed, Other) = (Filled(3, Width, 5), Filled(3, Width, 6), Filled(3, Width, 7));
             (Qkv, OtherQkv, Stats) = (Filled(3, 3 * Width, 8), Filled(3, 3 * Width, 9), Filled(3, 2, 10));
+            LogProb = Filled(3, 1, 12);
 
             var fewer = new Batch();
             fewer.Add([1, 2], 4, [0]);
@@ -248,6 +272,8 @@ public sealed class StepFusionTests
 
         public Tensor Stats { get; }
 
+        public Tensor LogProb { get; }
+
         /// <summary>A batch of two rows.</summary>
         public PreparedBatch Fewer { get; }
 
@@ -266,6 +292,8 @@ public sealed class StepFusionTests
 
         public void Square(Tensor y, Tensor x, Tensor? bias = null, Tensor? residual = null) =>
             Gpu.Linear(y, x, _square, bias, Activation.None, residual);
+
+        public void Score() => Gpu.Score(LogProb, null, Normed, _square, null, [2, 1, 0]);
 
         public void Turn(Tensor? qkv = null, int heads = 2, PreparedBatch? batch = null) =>
             Gpu.Rotate(qkv ?? Qkv, batch ?? _prepared!, Shape with { Heads = heads, HeadDim = Width / heads }, 6);
@@ -297,7 +325,7 @@ public sealed class StepFusionTests
         public float[] Memory()
         {
             List<float> values = [];
-            foreach (Tensor tensor in new[] { X, Normed, Other, Qkv, OtherQkv, Stats, Gain })
+            foreach (Tensor tensor in new[] { X, Normed, Other, Qkv, OtherQkv, Stats, LogProb, Gain })
             {
                 tensor.Rows = tensor.Capacity;
                 values.AddRange(OpCases.Values(Gpu, tensor));

@@ -16,6 +16,9 @@ namespace Palmyra.Generation;
 /// </remarks>
 public sealed class Generator : IDisposable
 {
+    /// <summary>Rows of a step that pieces of prompts may fill, by default.</summary>
+    public const int DefaultRowBudget = 512;
+
     private readonly Lock _gate = new();
     private readonly Transformer _model;
     private readonly Func<ITokenDecoder>? _decoder;
@@ -37,7 +40,7 @@ public sealed class Generator : IDisposable
     /// request always gets what it needs. 0 means four contexts.</param>
     /// <param name="cacheFormat">How keys and values are stored: F16 halves the cache and Q8 quarters it, and texts may differ from F32's.</param>
     public Generator(
-        Transformer model, GptTokenizer? tokenizer = null, int rowBudget = 512, long maxCachedTokens = 0, CacheFormat cacheFormat = CacheFormat.F32)
+        Transformer model, GptTokenizer? tokenizer = null, int rowBudget = DefaultRowBudget, long maxCachedTokens = 0, CacheFormat cacheFormat = CacheFormat.F32)
         : this(model, tokenizer is null ? null : () => new TextDecoder(tokenizer), rowBudget, maxCachedTokens, cacheFormat)
     {
     }

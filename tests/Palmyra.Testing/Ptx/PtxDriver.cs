@@ -45,6 +45,9 @@ public sealed class PtxDriver(GpuDevice? device = null) : IGpuDriver
     /// <summary>Whether products are joined to the sums that use them, as NVIDIA's assembler may; not within inline PTX.</summary>
     public bool Contracts { get; init; }
 
+    /// <summary>Registers a thread that kernels claim to take; 0, as if nobody knew, unless a test is of what depends on them.</summary>
+    public int Registers { get; init; }
+
     /// <summary>Allocations not given back.</summary>
     public int Allocations => _memory.Live;
 
@@ -145,7 +148,7 @@ public sealed class PtxDriver(GpuDevice? device = null) : IGpuDriver
             throw Refused($"loading {kernel.Name}: there is no entry {kernel.Entry}");
         }
 
-        function = new PtxFunction(kernel, Translator.Translate(kernel.Name, module, entry));
+        function = new PtxFunction(kernel, Translator.Translate(kernel.Name, module, entry), Registers);
         PtxChecker.Check(kernel.Name, module);
         _functions.Add((kernel.Entry, kernel.Text), function);
         return function;

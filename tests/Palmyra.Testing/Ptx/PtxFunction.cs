@@ -4,12 +4,14 @@ using Palmyra.Testing.Ptx.Execution;
 namespace Palmyra.Testing.Ptx;
 
 /// <summary>A kernel that <see cref="PtxDriver"/> has translated.</summary>
-internal sealed class PtxFunction(PtxKernel kernel, Program program) : GpuFunction(kernel)
+/// <param name="kernel">What it was loaded from.</param>
+/// <param name="program">What runs.</param>
+/// <param name="registers">Registers of a thread that it claims to take: how many it would take only NVIDIA's assembler knows.</param>
+internal sealed class PtxFunction(PtxKernel kernel, Program program, int registers) : GpuFunction(kernel)
 {
     public Program Program { get; } = program;
 
-    // How many registers a thread takes only NVIDIA's assembler knows.
-    public override int Registers => 0;
+    public override int Registers => registers;
 
     public override int LocalBytes => Program.LocalBytes;
 }
