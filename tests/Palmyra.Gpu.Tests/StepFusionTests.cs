@@ -104,11 +104,14 @@ public sealed class StepFusionTests
         }),
         ["scoring of the norm, its input given back"] = (4, stand =>
         {
-            // The targets are there already, so that no copy comes between; scratch memory of the logits is new and may be where the input was.
+            // The targets are there already, so that no copy comes between; scratch memory of the logits begins before the input and ends behind it.
             stand.Gpu.GatherRows(stand.Other, stand.X, [2, 1, 0]);
-            stand.Norm();
-            stand.X.Dispose();
-            stand.X = stand.Other;
+            Tensor before = stand.Gpu.Allocate(3, Stand.Width);
+            Tensor input = stand.Gpu.Allocate(3, Stand.Width);
+            stand.Write(input);
+            stand.Norm(x: input);
+            before.Dispose();
+            input.Dispose();
             stand.Score();
         }),
         ["weights given back after the product"] = (1, stand => { stand.Norm(); stand.Project(); stand.Weights.Dispose(); stand.Turn(); stand.Store(); }),
